@@ -1,0 +1,1 @@
+"""The agent: plan, select, execute and respond as a LangGraph state graph."""

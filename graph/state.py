@@ -1,0 +1,183 @@
+"""Types of the graph's state. They validate themselves, so a wrong state cannot be built."""
+
+from collections.abc import Mapping
+from graphlib import CycleError, TopologicalSorter
+from typing import Annotated, Literal, Self
+
+from langchain_core.messages import AnyMessage, convert_to_messages
+from langgraph.graph.message import add_messages
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from tools.outputs import Output
+from tools.tasks import TASKS, TaskRow
+
+Status = Literal["ok", "failed", "skipped"]
+
+
+class Frozen(BaseModel):
+    """Base of all values that move through the graph: immutable, with no unknown fields."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Input(Frozen):
+    """What fills one slot of a task: a value known beforehand, or another task's output."""
+
+    slot: str
+    """Name of a slot of the task's row."""
+    value: str | None = None
+    """The text itself, or for a media slot the reference of an artifact (`artifact://...`)."""
+    source: str | None = None
+    """Id of the task whose output goes here."""
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if (self.value is None) == (self.source is None):
+            raise ValueError(f"slot {self.slot!r} needs exactly one of `value` and `source`")
+        return self
+
+
+class Task(Frozen):
+    """One call to make."""
+
+    id: str = Field(pattern=r"^[A-Za-z0-9_-]{1,32}$")
+    name: str
+    """Name of a row of `TASKS`."""
+    inputs: tuple[Input, ...] = ()
+
+    @model_validator(mode="after")
+    def _fits_its_row(self) -> Self:
+        if self.name not in TASKS:
+            raise ValueError(f"task {self.id}: there is no task type {self.name!r}")
+        filled = [slot.slot for slot in self.inputs]
+        known = [slot.name for slot in self.row.slots]
+        if unknown := [name for name in filled if name not in known]:
+            raise ValueError(f"task {self.id}: {self.name} has no slot {unknown[0]!r}; its slots are {known}")
+        if doubled := [name for name in known if filled.count(name) > 1]:
+            raise ValueError(f"task {self.id}: slot {doubled[0]!r} is filled twice")
+        required = [slot.name for slot in self.row.slots if slot.required]
+        if empty := [name for name in required if name not in filled]:
+            raise ValueError(f"task {self.id}: {self.name} needs its slot {empty[0]!r} filled")
+        return self
+
+    @property
+    def row(self) -> TaskRow:
+        """The row of the task table this task is a call of."""
+        return TASKS[self.name]
+
+    @property
+    def dep(self) -> tuple[str, ...]:
+        """Ids of the tasks this one waits for, in slot order, each once."""
+        return tuple(dict.fromkeys(item.source for item in self.inputs if item.source is not None))
+
+
+class Plan(Frozen):
+    """The tasks of one request as a directed acyclic graph.
+
+    Raises:
+        ValueError: with a sentence for the model that repairs the plan: ids that repeat, unknown task types or
+            slots, empty required slots, unknown sources, a cycle, or a medium that does not fit.
+    """
+
+    tasks: tuple[Task, ...] = ()
+
+    @model_validator(mode="after")
+    def _is_a_graph(self) -> Self:
+        ids = [task.id for task in self.tasks]
+        if doubled := [id_ for id_ in ids if ids.count(id_) > 1]:
+            raise ValueError(f"two tasks have the id {doubled[0]!r}")
+        for task in self.tasks:
+            self._check_sources(task)
+        try:
+            TopologicalSorter({task.id: task.dep for task in self.tasks}).prepare()
+        except CycleError as error:
+            raise ValueError(f"tasks wait for each other in a circle: {' -> '.join(error.args[1])}") from None
+        return self
+
+    def _check_sources(self, task: Task) -> None:
+        rows = {other.id: other.row for other in self.tasks}
+        for item in task.inputs:
+            slot = task.row.slot(item.slot)
+            if item.source is None or slot is None:
+                continue
+            if item.source not in rows:
+                raise ValueError(f"task {task.id}: slot {item.slot!r} refers to task {item.source!r}, which is not in the plan")
+            if not rows[item.source].can_fill(slot):
+                raise ValueError(
+                    f"task {task.id}: slot {item.slot!r} takes {slot.media}, but task {item.source} "
+                    f"({rows[item.source].name}) makes {' and '.join(rows[item.source].makes)}"
+                )
+
+    def ordered(self) -> tuple[Task, ...]:
+        """Return the tasks with every source before the tasks that use it."""
+        by_id = {task.id: task for task in self.tasks}
+        return tuple(by_id[id_] for id_ in TopologicalSorter({t.id: t.dep for t in self.tasks}).static_order())
+
+
+class Assignment(Frozen):
+    """The models chosen for a task."""
+
+    models: tuple[str, ...] = ()
+    """Model ids, best first; the rest is what to fall back to. Empty when nothing here can do the task."""
+    reason: str
+    """Why the first was chosen, or why there is none and which setting to change."""
+
+
+class TaskError(Frozen):
+    """Why a task has no output."""
+
+    reason: str
+    """A sentence for the user."""
+    source: str | None = None
+    """Id of the failed task that this one needed; the task itself then was not tried."""
+
+
+class TaskResult(Frozen):
+    """The end of one task: an output or an error, never both."""
+
+    output: Output | None = None
+    error: TaskError | None = None
+    model: str | None = None
+    """The model that did the work, or the last one tried."""
+    attempts: int = Field(default=0, ge=0)
+    seconds: float = Field(default=0.0, ge=0)
+    """Wall-clock time from the first attempt to the end, waiting for sources left out."""
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if (self.output is None) == (self.error is None):
+            raise ValueError("a result has exactly one of `output` and `error`")
+        return self
+
+    @property
+    def status(self) -> Status:
+        """`ok`, `failed`, or `skipped` because a source failed."""
+        if self.error is None:
+            return "ok"
+        return "skipped" if self.error.source else "failed"
+
+
+def merge(old: Mapping[str, TaskResult], new: Mapping[str, TaskResult]) -> dict[str, TaskResult]:
+    """Reducer: results merge by task id, the newer one wins."""
+    return {**old, **new}
+
+
+class Request(BaseModel):
+    """What goes into the graph: the conversation, its last message being the request."""
+
+    messages: Annotated[list[AnyMessage], BeforeValidator(convert_to_messages), add_messages] = Field(
+        default_factory=list
+    )
+
+
+class State(Request):
+    """What the graph knows. Values that were edited as plain JSON become typed again when a node reads them."""
+
+    plan: Plan | None = None
+    assignments: dict[str, Assignment] = Field(default_factory=dict)
+    results: Annotated[dict[str, TaskResult], merge] = Field(default_factory=dict)
+
+    @property
+    def unfinished(self) -> tuple[Task, ...]:
+        """The planned tasks without a result, sources first."""
+        return tuple(task for task in (self.plan or Plan()).ordered() if task.id not in self.results)

@@ -1,0 +1,1 @@
+"""Experts: the models that run tasks."""

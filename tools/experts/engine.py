@@ -1,0 +1,40 @@
+"""What an engine is: the library that runs local experts, behind one function."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from tools.outputs import Draft
+
+
+class Job(BaseModel):
+    """One call of a local expert. It crosses to a worker process, so media go by file path."""
+
+    model_config = ConfigDict(frozen=True)
+
+    task: str
+    """Name of the task's row, e.g. `automatic-speech-recognition`."""
+    model: Path | None
+    """Folder with the model's files; None when the library carries them."""
+    inputs: Mapping[str, str]
+    """Slot name to text, or to the path of a local file for a media slot."""
+    out: Path
+    """Empty folder for the files the expert makes."""
+
+
+Run = Callable[[Job], Draft]
+"""Runs in a worker process and keeps its model loaded between calls. Raises `ModelError` or `InputError`."""
+
+
+class Engine(BaseModel):
+    """One row of the engine table."""
+
+    model_config = ConfigDict(frozen=True)
+
+    module: str
+    """Module with `run(job: Job) -> Draft`; imported in the worker process only."""
+    requires: str
+    """Import name of the library it needs."""
+    extra: str
+    """Extra of this project that installs the library."""

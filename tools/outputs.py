@@ -1,0 +1,63 @@
+"""What flows between tasks: media, artifacts and outputs."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+Media = Literal["text", "image", "audio", "video", "table"]
+"""The kinds of value a slot takes or a task makes."""
+
+SCHEME = "artifact://"
+"""What every artifact reference starts with."""
+
+
+class Artifact(BaseModel):
+    """A file in the artifact store, named by its content.
+
+    The bytes never enter a graph's state; this record does.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    """Hex digest of the bytes; the same bytes are always the same artifact."""
+    media: Media
+    mime: str
+    """MIME type sniffed from the bytes, e.g. `audio/x-wav`."""
+    suffix: str = Field(pattern=r"^(\.[a-z0-9]{1,8})?$")
+    """File suffix that fits the MIME type, with its dot."""
+    name: str
+    """The name people know the file by, e.g. `briefing.wav`; without any folder."""
+
+    @property
+    def ref(self) -> str:
+        """The reference that fills a media slot: `artifact://<sha256><suffix>`."""
+        return f"{SCHEME}{self.sha256}{self.suffix}"
+
+
+class Output(BaseModel):
+    """What a task made."""
+
+    model_config = ConfigDict(frozen=True)
+
+    text: str
+    """A readable rendering; always there, so that any output can fill a text slot."""
+    data: JsonValue = None
+    """The structured form, such as entities or scores."""
+    files: tuple[Artifact, ...] = ()
+    """The files it made, the main one first."""
+
+    def file(self, media: Media) -> Artifact | None:
+        """Return the first file of the given medium, or None."""
+        return next((file for file in self.files if file.media == media), None)
+
+
+class Draft(BaseModel):
+    """An output as an engine leaves it: files still lie in the job's folder, not in the store."""
+
+    model_config = ConfigDict(frozen=True)
+
+    text: str
+    data: JsonValue = None
+    files: tuple[Path, ...] = ()

