@@ -1,0 +1,107 @@
+"""Task rows for audio: tasks that hear or make sound."""
+
+from tools.tasks.row import Slot, TaskRow
+
+AUDIO = Slot(name="audio", media="audio", about="The recording to work on.")
+
+ROWS = (
+    TaskRow(
+        name="automatic-speech-recognition",
+        about="Writes down what is said in a recording.",
+        examples=(
+            "Transcribe this recording",
+            "Write down what is said in the audio",
+            "Convert the speech to text",
+            "What does the speaker say?",
+            "Make a transcript of the interview",
+            "Recognise the speech in this audio file",
+            "Turn the voice message into text",
+            "Listen to the audio and type it out",
+            "Give me the subtitles of this recording",
+        ),
+        slots=(AUDIO,),
+        makes=("text",),
+        aliases=("asr", "speech-to-text", "speech-recognition", "transcription"),
+    ),
+    TaskRow(
+        name="audio-classification",
+        about="Assigns a label such as an emotion, a sound or a language to a recording.",
+        examples=(
+            "Classify the audio",
+            "What kind of sound is this?",
+            "Which emotion does the speaker have?",
+            "Identify the genre of this song",
+            "Determine the category of the audio clip",
+            "Which language is spoken in this recording?",
+            "Recognise who is speaking",
+            "Is this music or speech?",
+        ),
+        slots=(AUDIO,),
+        makes=("text",),
+        aliases=("sound-classification",),
+    ),
+    TaskRow(
+        name="zero-shot-audio-classification",
+        about="Assigns one of the labels given with the request to a recording.",
+        examples=(
+            "Which of these labels fits the sound best?",
+            "Classify the recording as rain, traffic or music",
+            "Choose the best label for the audio from this list",
+            "Sort this sound into one of my own categories",
+            "Does the clip contain barking, sirens or laughter?",
+        ),
+        slots=(AUDIO, Slot(name="labels", about="Labels to choose from, separated by commas.")),
+        makes=("text",),
+    ),
+    TaskRow(
+        name="audio-to-audio",
+        about="Makes a recording better or takes it apart, such as removing noise or separating speakers.",
+        examples=(
+            "Remove the noise from this recording",
+            "Enhance the audio quality",
+            "Clean up the sound",
+            "Separate the voices in the audio",
+            "Isolate the vocals of this song",
+            "Improve the audio file",
+            "Transform the audio into another voice",
+            "Modify the audio",
+        ),
+        slots=(AUDIO,),
+        makes=("audio",),
+        aliases=("speech-enhancement", "source-separation", "noise-reduction", "voice-conversion"),
+    ),
+    TaskRow(
+        name="text-to-speech",
+        about="Reads a text aloud.",
+        examples=(
+            "Read the summary aloud",
+            "Say it aloud",
+            "Convert the text to speech",
+            "Speak this sentence",
+            "Turn the text into an audio file",
+            "Read it out loud to me",
+            "Make a voice recording of the answer",
+            "Generate audio from the text",
+            "I want to hear the result",
+            "Give the answer as speech",
+        ),
+        slots=(Slot(name="text", about="The text to speak."),),
+        makes=("audio",),
+        aliases=("tts", "speech-synthesis"),
+    ),
+    TaskRow(
+        name="text-to-audio",
+        about="Makes music or sounds from a description.",
+        examples=(
+            "Compose calm piano music",
+            "Generate the sound of rain on a roof",
+            "Make a drum loop",
+            "Create a sound effect of a slamming door",
+            "Produce background music for a video",
+            "Generate a melody in the style of jazz",
+        ),
+        slots=(Slot(name="text", about="Description of the sound."),),
+        makes=("audio",),
+        aliases=("text-to-music", "music-generation", "audio-generation"),
+    ),
+)

@@ -1,0 +1,53 @@
+"""Task rows for video."""
+
+from tools.tasks.row import Slot, TaskRow
+
+ROWS = (
+    TaskRow(
+        name="video-classification",
+        about="Assigns a label such as an action to a video.",
+        examples=(
+            "Classify this video",
+            "What happens in this video clip?",
+            "Which sport is played in the video?",
+            "Recognise the action in the clip",
+            "Determine the category of the video",
+        ),
+        slots=(Slot(name="video", media="video", about="The video to look at."),),
+        makes=("text",),
+        aliases=("action-recognition",),
+    ),
+    TaskRow(
+        name="text-to-video",
+        about="Makes a video from a description.",
+        examples=(
+            "Make a video of a dog running on the beach",
+            "Generate a video from this text",
+            "Create a short clip of waves at night",
+            "Turn the description into a video",
+            "Produce a video based on the story",
+            "Film a spaceship landing in the desert",
+            "Create an animation of the text",
+        ),
+        slots=(Slot(name="text", about="Description of the video."),),
+        makes=("video",),
+        aliases=("video-generation",),
+    ),
+    TaskRow(
+        name="image-to-video",
+        about="Sets a still image in motion.",
+        examples=(
+            "Animate this photo",
+            "Turn the picture into a video",
+            "Make the image move",
+            "Bring this drawing to life as a clip",
+            "Create a video starting from this image",
+        ),
+        slots=(
+            Slot(name="image", media="image", about="The image the video starts from."),
+            Slot(name="text", required=False, about="Description of the motion."),
+        ),
+        makes=("video",),
+        aliases=("image-animation",),
+    ),
+)
