@@ -1,0 +1,157 @@
+import hashlib
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from PIL import Image
+
+from tools.artifacts import ArtifactStore, store
+from tools.errors import InputError, SetupError
+from tools.settings import settings
+from tools.sniff import HEAD, sniff
+
+
+@pytest.fixture(autouse=True)
+def _own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("HUGGINGGPT_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("HUGGINGGPT_CACHE_DIR", str(tmp_path / "cache"))
+    settings.cache_clear()
+    store.cache_clear()
+    yield
+    settings.cache_clear()
+    store.cache_clear()
+
+
+@pytest.fixture(params=["folder", "memory"])
+def any_store(request: pytest.FixtureRequest, tmp_path: Path) -> ArtifactStore:
+    return ArtifactStore(str(tmp_path / "kept") if request.param == "folder" else f"memory://{tmp_path.name}")
+
+
+def picture(form: str) -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", (8, 8), "red").save(file, form)
+    return file.getvalue()
+
+
+def sound(form: str) -> bytes:
+    file = io.BytesIO()
+    soundfile.write(file, np.sin(np.arange(16_000) / 20) / 3, 16_000, format=form)
+    return file.getvalue()
+
+
+def test_what_is_put_comes_back(any_store: ArtifactStore, tmp_path: Path) -> None:
+    file = tmp_path / "Note.txt"
+    file.write_text("hello " * HEAD)
+    artifact = any_store.put(file)
+    assert (artifact.name, artifact.media, artifact.mime, artifact.suffix) == (
+        "Note.txt",
+        "text",
+        "text/plain",
+        ".txt",
+    )
+    assert artifact.sha256 == hashlib.sha256(file.read_bytes()).hexdigest()
+    assert any_store.exists(artifact.ref)
+    kept = any_store.path(artifact.ref)
+    assert kept.name == f"{artifact.sha256}.txt"
+    assert kept.read_bytes() == file.read_bytes()
+
+
+def test_same_bytes_are_stored_once(tmp_path: Path) -> None:
+    kept = ArtifactStore(str(tmp_path / "kept"))
+    first, second = kept.put_bytes(picture("PNG"), "a.png"), kept.put_bytes(picture("PNG"), "folder/b.png")
+    assert (first.ref, first.name, second.name) == (second.ref, "a.png", "b.png")
+    assert [file for file in (tmp_path / "kept").rglob("*") if file.is_file()] == [kept.path(first.ref)]
+
+
+def test_nothing_half_written_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Full(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            if self.tell():
+                raise OSError(28, "No space left on device")
+            return super().read(size)
+
+    kept = ArtifactStore(str(tmp_path / "kept"))
+    monkeypatch.setattr(Path, "open", lambda *_: Full(b"x" * 2 * HEAD))
+    with pytest.raises(SetupError, match=r"No space left .* HUGGINGGPT_ARTIFACTS"):
+        kept.put(tmp_path / "a.txt")
+    assert not [file for file in (tmp_path / "kept").rglob("*") if file.is_file()]
+
+
+@pytest.mark.parametrize(
+    "ref",
+    [
+        "/etc/passwd",
+        "artifact://../../etc/passwd",
+        "artifact://" + "0" * 64,
+        f"artifact://{'0' * 64}.txt\n",
+        "",
+    ],
+)
+def test_other_references_are_refused(any_store: ArtifactStore, ref: str) -> None:
+    assert not any_store.exists(ref)
+    with pytest.raises(InputError, match="no artifact"):
+        any_store.path(ref)
+
+
+def test_a_remote_copy_with_other_bytes_is_refused(tmp_path: Path) -> None:
+    kept = ArtifactStore(f"memory://{tmp_path.name}")
+    artifact = kept.put_bytes(b"right", "a.txt")
+    kept._fs.pipe_file(kept._key(artifact.ref), b"wrong")
+    with pytest.raises(SetupError, match="other bytes"):
+        kept.path(artifact.ref)
+    assert not [file for file in settings().cache_dir.rglob("*") if file.is_file()]
+
+
+def test_a_missing_file_is_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"^gone\.wav cannot be read: No such file or directory\.$"):
+        store().put(tmp_path / "gone.wav")
+
+
+def test_the_store_of_this_process_follows_the_settings(tmp_path: Path) -> None:
+    assert store() is store()
+    assert store().root == str(tmp_path / "data" / "artifacts")
+
+
+MATROSKA = b"\x1aE\xdf\xa3\x93B\x82\x84%s\x18S\x80g%s"
+
+
+@pytest.mark.parametrize(
+    ("data", "name", "suffix"),
+    [
+        (sound("WAV"), "x", ".wav"),
+        (sound("FLAC"), "x", ".flac"),
+        (sound("OGG"), "x", ".ogg"),
+        (sound("MP3"), "x", ".mp3"),
+        (b"ID3\x04\x00\x00" + sound("MP3"), "x", ".mp3"),
+        (b"\x00\x00\x00\x1cftypM4A \x00\x00\x02\x00", "x", ".m4a"),
+        (b"\x00\x00\x00\x1cftypisom\x00\x00\x02\x00", "x", ".mp4"),
+        (MATROSKA % (b"webm", b"V_VP8"), "x", ".webm"),
+        (MATROSKA % (b"webm", b"A_OPUS"), "x", ".weba"),
+        (MATROSKA % (b"matroska", b"V_VP8"), "x", ".mkv"),
+        (picture("PNG"), "x.jpg", ".png"),
+        (picture("JPEG"), "x", ".jpg"),
+        (picture("WEBP"), "x", ".webp"),
+        (picture("GIF"), "x", ".gif"),
+        (b"a,b\n1,2\n3,4\n", "x", ".csv"),
+        (b"one line", "x.CSV", ".csv"),
+        (b"a,b\n1,2\n3,4\n", "x.txt", ".txt"),
+        (b'{"a": 1}', "x", ".json"),
+        (b"# Title", "x.markdown", ".md"),
+        (b"BM is a text too", "x.bmp", ".txt"),
+        ("é".encode() * HEAD, "x", ".txt"),
+        ((b"a" + "é".encode() * HEAD)[:HEAD], "x", ".txt"),
+    ],
+)
+def test_kinds_are_told_from_bytes(data: bytes, name: str, suffix: str) -> None:
+    assert sniff(data[:HEAD], name).suffix == suffix
+
+
+@pytest.mark.parametrize(
+    ("data", "says"), [(b"", "is empty"), (b"%PDF-1.7", "PDF"), (b"\0\1\2\3" * 9, "no known kind")]
+)
+def test_what_is_not_read_is_a_sentence(data: bytes, says: str) -> None:
+    with pytest.raises(InputError, match=rf"^odd\.bin .*{says}.*\.$"):
+        sniff(data, "odd.bin")

@@ -1,0 +1,146 @@
+"""The artifact store: files named by their content, on a disk or in a bucket."""
+
+import hashlib
+import io
+import re
+import tempfile
+import uuid
+from functools import cache
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO
+
+import fsspec
+from fsspec.implementations.local import LocalFileSystem
+
+from tools.errors import InputError, SetupError
+from tools.outputs import SCHEME, Artifact
+from tools.settings import settings
+from tools.sniff import HEAD, sniff
+
+CHUNK = 1 << 20
+REF = re.compile(rf"{SCHEME}(?P<sha256>[0-9a-f]{{64}})(?P<suffix>(?:\.[a-z0-9]{{1,8}})?)")
+
+
+class ArtifactStore:
+    """Files under one root, each at `<root>/<first two digits>/<sha256><suffix>`.
+
+    A file is written under a temporary name and moved, so a file that is found is whole. The calls block: run
+    them in a thread when on an event loop.
+
+    Args:
+        root: A folder or any fsspec URL, e.g. `s3://bucket/artifacts`.
+    """
+
+    def __init__(self, root: str) -> None:
+        self.root = root
+        self._fs, base = fsspec.url_to_fs(str(Path(root).expanduser()) if "://" not in root else root)
+        self._base = base.rstrip("/")
+        self._local = isinstance(self._fs, LocalFileSystem)
+
+    def put(self, path: Path, name: str | None = None) -> Artifact:
+        """Store a copy of a file.
+
+        Args:
+            path: The file.
+            name: What people know it by; its own name by default.
+
+        Returns:
+            The artifact.
+
+        Raises:
+            InputError: The file cannot be read, is empty or of an unknown kind.
+            SetupError: The store cannot be written.
+        """
+        try:
+            stream = path.open("rb")
+        except OSError as error:
+            raise InputError(f"{path.name} cannot be read: {error.strerror}.") from error
+        with stream:
+            return self._put(stream, name or path.name)
+
+    def put_bytes(self, data: bytes, name: str) -> Artifact:
+        """Store bytes as a file; as `put`."""
+        return self._put(io.BytesIO(data), name)
+
+    def path(self, ref: str) -> Path:
+        """Return a local file with the artifact's bytes; the file is not to be changed.
+
+        Args:
+            ref: `artifact://<sha256><suffix>`.
+
+        Raises:
+            InputError: It is no such reference, or nothing is stored under it.
+            SetupError: The store cannot be read, or gave other bytes.
+        """
+        if not self.exists(ref):
+            raise InputError(f"There is no artifact {ref!r} in {self.root}.")
+        key = self._key(ref)
+        return Path(key) if self._local else self._cached(key)
+
+    def exists(self, ref: str) -> bool:
+        """Tell whether an artifact is stored under this reference."""
+        return REF.fullmatch(ref) is not None and bool(self._fs.isfile(self._key(ref)))
+
+    def _key(self, ref: str) -> str:
+        file = ref.removeprefix(SCHEME)
+        return f"{self._base}/{file[:2]}/{file}"
+
+    def _put(self, stream: BinaryIO, name: str) -> Artifact:
+        name = PurePosixPath(name.replace("\\", "/")).name or "file"
+        head = stream.read(HEAD)
+        kind = sniff(head, name)
+        partial = f"{self._base}/partial/{uuid.uuid4().hex}"
+        try:
+            artifact = Artifact(sha256=self._copy(head, stream, partial), name=name, **kind._asdict())
+            self._settle(partial, artifact.ref)
+        except OSError as error:
+            raise SetupError(
+                f"{name} cannot be stored in {self.root}: {error.strerror or error}; "
+                "make room there or set HUGGINGGPT_ARTIFACTS to another place."
+            ) from error
+        finally:
+            if self._fs.exists(partial):
+                self._fs.rm_file(partial)
+        return artifact
+
+    def _copy(self, head: bytes, stream: BinaryIO, key: str) -> str:
+        """Write the bytes under a key and return their sha256."""
+        digest = hashlib.sha256()
+        self._fs.makedirs(key.rpartition("/")[0], exist_ok=True)
+        with self._fs.open(key, "wb") as file:
+            chunk = head
+            while chunk:
+                digest.update(chunk)
+                file.write(chunk)
+                chunk = stream.read(CHUNK)
+        return digest.hexdigest()
+
+    def _settle(self, partial: str, ref: str) -> None:
+        if not self.exists(ref):
+            key = self._key(ref)
+            self._fs.makedirs(key.rpartition("/")[0], exist_ok=True)
+            self._fs.mv(partial, key)
+
+    def _cached(self, key: str) -> Path:
+        """Fetch a remote file once and check its digest."""
+        file = settings().cache_dir / "artifacts" / key.rpartition("/")[2]
+        if file.is_file():
+            return file
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=file.parent) as folder:
+            fresh = Path(folder) / file.name
+            try:
+                self._fs.get_file(key, str(fresh))
+            except OSError as error:
+                raise SetupError(f"{key} cannot be fetched from {self.root}: {error}.") from error
+            with fresh.open("rb") as stream:
+                if hashlib.file_digest(stream, "sha256").hexdigest() != file.name[:64]:
+                    raise SetupError(f"{key} in {self.root} holds other bytes than its name says: delete it.")
+            fresh.replace(file)
+        return file
+
+
+@cache
+def store() -> ArtifactStore:
+    """Return the store at `settings().artifacts_root`. Tests call `store.cache_clear()`."""
+    return ArtifactStore(settings().artifacts_root)
