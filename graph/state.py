@@ -174,8 +174,13 @@ class State(Request):
     """What the graph knows. Values that were edited as plain JSON become typed again when a node reads them."""
 
     plan: Plan | None = None
+    """The plan of this turn; one without tasks when the request is conversation."""
     assignments: dict[str, Assignment] = Field(default_factory=dict)
+    """Models by task id."""
     results: Annotated[dict[str, TaskResult], merge] = Field(default_factory=dict)
+    """Results by task id; they come in one by one while tasks run."""
+    notes: list[str] = Field(default_factory=list)
+    """What the user should know of how the plan came about, such as a fallback that was taken."""
 
     @property
     def unfinished(self) -> tuple[Task, ...]:

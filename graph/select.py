@@ -1,0 +1,111 @@
+"""Select: a model for every task, from the candidates that can run here."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+from langchain_core.messages import HumanMessage, SystemMessage
+from langgraph.runtime import Runtime
+from pydantic import JsonValue
+
+from graph.context import Context, context_of
+from graph.files import as_text
+from graph.state import Assignment, Plan, State
+from prompts import render
+from tools.chat import chat_model
+from tools.errors import HuggingGPTError
+from tools.models import EMBEDDED, Model, shortlist, why_none
+from tools.structured import ask_json
+
+Shortlists = dict[str, list[Model]]
+"""Candidates by task id, best first."""
+Choices = dict[str, tuple[str, str]]
+"""Model id and reason by task id."""
+
+
+async def select(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
+    """Assign models to all tasks of the plan in one call; no call where no task has two candidates.
+
+    Returns:
+        `{"assignments": {task id: assignment}}`.
+    """
+    context, plan = context_of(runtime), state.plan or Plan()
+    shortlists = await asyncio.to_thread(_shortlists, plan, context)
+    chosen: Choices = {}
+    if context.model != EMBEDDED and any(len(models) > 1 for models in shortlists.values()):
+        chosen = await _ranked(state, context, shortlists)
+    return {"assignments": {id_: _assign(id_, plan, models, chosen, context) for id_, models in shortlists.items()}}
+
+
+def _shortlists(plan: Plan, context: Context) -> Shortlists:
+    return {task.id: shortlist(task.name, context.model, context.mode, context.k) for task in plan.tasks}
+
+
+def _assign(id_: str, plan: Plan, models: list[Model], chosen: Choices, context: Context) -> Assignment:
+    """Put the chosen model first; one that is not on the list is dropped, the rest of the list is the fallback."""
+    if not models:
+        name = next(task.name for task in plan.tasks if task.id == id_)
+        return Assignment(reason=why_none(name, context.model, context.mode))
+    ids = [model.id for model in models]
+    best, reason = chosen.get(id_, ("", ""))
+    if best in ids:
+        return Assignment(models=(best, *(id_ for id_ in ids if id_ != best)), reason=reason)
+    return Assignment(models=tuple(ids), reason=_rule(models))
+
+
+def _rule(models: list[Model]) -> str:
+    if len(models) == 1:
+        return f"The only model for this task here. {models[0].about}"
+    return f"First of {len(models)} candidates here. {models[0].about}"
+
+
+async def _ranked(state: State, context: Context, shortlists: Shortlists) -> Choices:
+    """Ask the chat model; without a usable answer the rule decides."""
+    ranked = {id_: models for id_, models in shortlists.items() if len(models) > 1}
+    prompt = SystemMessage(render("select", shortlists=_listed(state.plan or Plan(), ranked)))
+    request = HumanMessage(str(as_text(state.messages[-1]).text))
+    try:
+        chat = await chat_model(context.model, timeout=context.chat_timeout)
+        return _choices(await ask_json(chat, [prompt, request], _schema(ranked)))
+    except HuggingGPTError:
+        return {}
+
+
+def _listed(plan: Plan, shortlists: Mapping[str, list[Model]]) -> str:
+    names = {task.id: task.name for task in plan.tasks}
+    return "\n".join(
+        f"Task {id_} ({names[id_]}):\n"
+        + "\n".join(f"- {model.id} ({model.downloads} downloads): {model.about}" for model in models)
+        for id_, models in shortlists.items()
+    )
+
+
+def _schema(shortlists: Mapping[str, list[Model]]) -> dict[str, Any]:
+    ids = sorted({model.id for models in shortlists.values() for model in models})
+    choice = {
+        "type": "object",
+        "properties": {
+            "task": {"type": "string", "enum": list(shortlists)},
+            "model": {"type": "string", "enum": ids},
+            "reason": {"type": "string"},
+        },
+        "required": ["task", "model", "reason"],
+        "additionalProperties": False,
+    }
+    return {
+        "title": "selection",
+        "description": "The model for each task.",
+        "type": "object",
+        "properties": {"choices": {"type": "array", "items": choice}},
+        "required": ["choices"],
+        "additionalProperties": False,
+    }
+
+
+def _choices(answer: JsonValue) -> Choices:
+    items = answer.get("choices") if isinstance(answer, dict) else None
+    return {
+        str(item.get("task")): (str(item.get("model")), str(item.get("reason", "")))
+        for item in (items if isinstance(items, list) else [])
+        if isinstance(item, dict)
+    }

@@ -1,0 +1,102 @@
+"""Every Hugging Face task type as a LangChain tool, for this graph and for any other agent."""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from functools import cache
+from typing import Annotated, Any, Literal
+
+from langchain_core.tools import BaseTool, InjectedToolArg
+from pydantic import BaseModel, Field, create_model
+
+from tools.artifacts import store
+from tools.errors import InputError, SetupError
+from tools.experts.run import run
+from tools.models import EMBEDDED, Model, find, shortlist, why_none
+from tools.outputs import SCHEME, Artifact, Output
+from tools.tasks import TASKS, Slot, TaskRow
+
+
+class ExpertTool(BaseTool):
+    """One task type as a tool. Its content is the output's text, its artifact the whole `Output`."""
+
+    row: TaskRow
+    files: tuple[Artifact, ...] = ()
+    """Files that may be named in media slots; any other name is refused."""
+    chat: str = EMBEDDED
+    """Chat model that is a candidate for language tasks."""
+    response_format: Literal["content", "content_and_artifact"] = "content_and_artifact"
+
+    async def _arun(self, model: str | None = None, timeout: float | None = None, **slots: str | None) -> tuple[str, Output]:
+        inputs = {name: self._value(name, value) for name, value in slots.items() if value is not None}
+        output = await run(self.row.name, self._model(model), inputs, store=store(), timeout=timeout)
+        return output.text, output
+
+    def _run(self, **kwargs: Any) -> tuple[str, Output]:
+        kwargs.pop("run_manager", None)
+        kwargs.pop("config", None)
+        return asyncio.run(self._arun(**kwargs))
+
+    def _model(self, id_: str | None) -> Model:
+        """Return the named model, or the first of the shortlist when a caller leaves the choice to us."""
+        if id_ is None:
+            found = next(iter(shortlist(self.row.name, self.chat, "hybrid", 1)), None)
+        else:
+            found = find(self.row.name, id_)
+        if found is None:
+            raise SetupError(why_none(self.row.name, self.chat, "hybrid"))
+        return found
+
+    def _value(self, name: str, value: str) -> str:
+        """Return a slot's value; a file is an artifact's reference or the name of a file given to this tool."""
+        slot = self.row.slot(name)
+        if slot is None or slot.media == "text" or value.startswith(SCHEME):
+            return value
+        file = next((file for file in self.files if file.name == value), None)
+        if file is None:
+            raise InputError(f"There is no {slot.media} file {value!r}; give it to hf_tools(files=...) first.")
+        return file.ref
+
+
+def hf_tools(
+    tasks: Iterable[str] | None = None, *, files: Sequence[Artifact] = (), chat: str = EMBEDDED
+) -> list[BaseTool]:
+    """Return task types as LangChain tools.
+
+    Args:
+        tasks: Names of task rows; all when None.
+        files: Artifacts that the agent may name in media slots.
+        chat: Chat model that is a candidate expert for language tasks, such as `openai:gpt-5-mini`.
+
+    Returns:
+        One tool per task type. Models see the slots only; `model` (the id) and `timeout` (seconds) are injected.
+
+    Raises:
+        KeyError: There is no such task type.
+    """
+    names = TASKS if tasks is None else tasks
+    return [
+        ExpertTool(
+            name=name, description=TASKS[name].about, args_schema=_schema(name), row=TASKS[name], files=tuple(files), chat=chat
+        )
+        for name in names
+    ]
+
+
+@cache
+def hf_tool(name: str) -> BaseTool:
+    """Return the tool of one task type, as the graph calls it."""
+    return hf_tools([name])[0]
+
+
+@cache
+def _schema(name: str) -> type[BaseModel]:
+    row = TASKS[name]
+    fields: dict[str, Any] = {slot.name: _field(slot) for slot in row.slots}
+    fields["model"] = (Annotated[str | None, InjectedToolArg], None)
+    fields["timeout"] = (Annotated[float | None, InjectedToolArg], None)
+    return create_model(name.title().replace("-", "") + "Args", **fields)
+
+
+def _field(slot: Slot) -> tuple[Any, Any]:
+    about = slot.about or (f"Reference or name of the {slot.media} file." if slot.media != "text" else "The text.")
+    return (str, Field(description=about)) if slot.required else (str | None, Field(default=None, description=about))
