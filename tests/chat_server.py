@@ -1,0 +1,124 @@
+"""A chat model that says what a test wants: an OpenAI-compatible server on loopback, reached by the real client."""
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+
+@dataclass
+class Reply:
+    """One answer: its text, or an HTTP error, after a pause."""
+
+    text: str = ""
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+    pause: float = 0.0
+
+
+Script = Callable[[dict[str, Any]], Reply | str]
+"""Answers the body of a chat completion request."""
+
+
+@dataclass
+class ChatServer:
+    """Address of the running server and every request body it got."""
+
+    url: str = ""
+    script: Script = lambda body: "Fine."
+    requests: list[dict[str, Any]] = field(default_factory=list)
+    keys: list[str] = field(default_factory=list)
+
+
+def said(body: dict[str, Any]) -> str:
+    """Return all message texts of a request as one string."""
+    return "\n".join(text(message["content"]) for message in body["messages"])
+
+
+def text(content: Any) -> str:
+    if isinstance(content, str):
+        return content
+    return "".join(part.get("text", "") for part in content or [])
+
+
+@contextmanager
+def serve(script: Script) -> Iterator[ChatServer]:
+    """Run a scripted server until the block ends."""
+    state = ChatServer(script=script)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(state))
+    server.daemon_threads = True
+    state.url = f"http://127.0.0.1:{server.server_address[1]}/v1"
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield state
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def _handler(state: ChatServer) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+        def do_GET(self) -> None:
+            self._json(200, {"object": "list", "data": [{"id": "scripted", "object": "model"}]}, {})
+
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            state.requests.append(body)
+            state.keys.append(self.headers.get("Authorization", ""))
+            reply = state.script(body)
+            reply = Reply(reply) if isinstance(reply, str) else reply
+            time.sleep(reply.pause)
+            if reply.status != 200:
+                self._json(reply.status, {"error": {"message": reply.text or "scripted error"}}, reply.headers)
+            elif body.get("stream"):
+                self._stream(reply.text)
+            else:
+                self._json(200, _completion(reply.text), {})
+
+        def _json(self, status: int, value: object, headers: dict[str, str]) -> None:
+            data = json.dumps(value).encode()
+            self.send_response(status)
+            for name, header in {"Content-Type": "application/json", **headers}.items():
+                self.send_header(name, header)
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+        def _stream(self, content: str) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "text/event-stream")
+            self.send_header("Connection", "close")
+            self.end_headers()
+            for word in content.split(" "):
+                self._event(_chunk({"role": "assistant", "content": word + " "}, None))
+            self._event(_chunk({}, "stop"))
+            self.wfile.write(b"data: [DONE]\n\n")
+            self.close_connection = True
+
+        def _event(self, value: object) -> None:
+            self.wfile.write(f"data: {json.dumps(value)}\n\n".encode())
+            self.wfile.flush()
+
+    return Handler
+
+
+def _completion(content: str) -> dict[str, Any]:
+    message = {"role": "assistant", "content": content}
+    usage = {"prompt_tokens": 7, "completion_tokens": 5, "total_tokens": 12}
+    choice = {"index": 0, "message": message, "finish_reason": "stop"}
+    return {"id": "c", "object": "chat.completion", "created": 0, "model": "scripted", "choices": [choice], "usage": usage}
+
+
+def _chunk(delta: dict[str, str], finish: str | None) -> dict[str, Any]:
+    choice = {"index": 0, "delta": delta, "finish_reason": finish}
+    return {"id": "c", "object": "chat.completion.chunk", "created": 0, "model": "scripted", "choices": [choice]}

@@ -1,0 +1,39 @@
+"""Fixtures for all tests: nothing is read from or written to the user's own folders."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+# Checkpoints hold nothing but types that the graph declares; read when langgraph is imported.
+os.environ["LANGGRAPH_STRICT_MSGPACK"] = "true"
+
+import pytest
+from chat_server import ChatServer, Script, serve
+
+from tools.artifacts import store
+from tools.settings import Settings, settings
+
+KEYS = ("OPENAI_API_KEY", "HF_TOKEN", "LANGSMITH_API_KEY", "LANGSMITH_TRACING", "OPENAI_BASE_URL")
+
+
+@pytest.fixture(autouse=True)
+def _own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[None]:
+    """Give every test a data folder of its own; only `embedded` tests share the user's cache of models."""
+    for name in [*KEYS, *(f"HUGGINGGPT_{field.upper()}" for field in Settings.model_fields if field != "cache_dir")]:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HUGGINGGPT_DATA_DIR", str(tmp_path / "data"))
+    if not request.node.get_closest_marker("embedded"):
+        monkeypatch.setenv("HUGGINGGPT_CACHE_DIR", str(tmp_path / "cache"))
+    settings.cache_clear()
+    store.cache_clear()
+    yield
+    settings.cache_clear()
+    store.cache_clear()
+
+
+@pytest.fixture
+def chat_server() -> Iterator[Callable[[Script], ChatServer]]:
+    """Start scripted chat servers: `server = chat_server(lambda body: "Fine.")`."""
+    with ExitStack() as stack:
+        yield lambda script: stack.enter_context(serve(script))
