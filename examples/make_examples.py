@@ -15,8 +15,8 @@ RATE = 16_000
 BRIEFING = """
 Good morning. This is the Monday briefing of the Atlas Energy Group.
 On the third of March, Maria Jensen will travel from Paris to Berlin.
-There she will sign a contract with Baltic Steel for forty wind turbines, worth twelve million euros.
-The first turbines will arrive in Hamburg, Germany, in September.
+She will sign a contract for fifty new turbines, worth twelve million euros.
+The first turbines will reach Hamburg in September.
 David Miller, our chief engineer in Boston, will lead the project.
 Please send him your questions by Friday. Thank you.
 """
@@ -34,13 +34,15 @@ INK, PALE = 40, 130
 def make_briefing(path: Path) -> None:
     """Read `BRIEFING` aloud into a mono 16 kHz WAV file."""
     import av
-    from piper import PiperVoice
+    from piper import PiperVoice, SynthesisConfig
 
     folder = resolve("piper-joe")
     assert folder is not None  # noqa: S101 - this asset has files
     voice = PiperVoice.load(folder / "en_US-joe-medium.onnx")
-    sentences = voice.synthesize(" ".join(BRIEFING.split()))
-    speech = np.concatenate([sentence.audio_int16_array for sentence in sentences])
+    pause = np.zeros(voice.config.sample_rate // 3, dtype=np.int16)
+    calm = SynthesisConfig(length_scale=1.1)
+    sentences = voice.synthesize(" ".join(BRIEFING.split()), calm)
+    speech = np.concatenate([part for sentence in sentences for part in (sentence.audio_int16_array, pause)])
     frame = av.AudioFrame.from_ndarray(speech[None], format="s16", layout="mono")
     frame.sample_rate = voice.config.sample_rate
     resampler = av.AudioResampler(format="s16", layout="mono", rate=RATE)
