@@ -1,0 +1,1 @@
+"""Planners: each turns a request and its files into a valid plan."""

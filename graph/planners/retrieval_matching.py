@@ -1,0 +1,194 @@
+"""Choose a task type for each clause: the closest example phrase, corrected by what is there to work on."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+
+from graph.planners.retrieval_arguments import labels, names_a_language
+from graph.planners.retrieval_clauses import Clause, Request, stems
+from tools.outputs import Artifact, Media
+from tools.tasks import TaskRow
+
+CLEAR = 0.45
+"""Least similarity for a clause that opens with a command."""
+VAGUE = 0.6
+"""Least similarity for a fragment, which may be the tail of the clause before."""
+MISSING = 0.25
+"""Taken off when a medium the task works on is neither given nor made before."""
+NAMED = 0.25
+"""Added when the task is called by its name."""
+OPENING = 0.2
+"""Added when the first word of the clause opens an example, shared among all rows with such an example."""
+
+ASKS = re.compile(
+    r"^(?:who|whom|whose|what|when|where|why|which|how|is|are|was|were|does|do|did|has|"
+    r"(?:tell me|say|find out|give me|answer|let me know|find|get)\b(?! (?:a|an|some|it|them|this|all)\b))\b",
+    re.I,
+)
+MEDIA_WORDS: dict[Media, str] = {
+    "table": r"\b(tables?|tabular|spreadsheets?|csv|rows?|columns?)\b",
+    "video": r"\b(videos?|clips?|films?|movies?)\b",
+    "image": r"\b(images?|pictures?|photos?|photographs?|drawings?|paintings?|screenshots?)\b",
+    "audio": r"\b(audios?|recordings?|speech|sounds?|songs?|voice|music|podcasts?|spoken)\b",
+    "text": r"\b(texts?|sentences?|articles?|reviews?|messages?|passages?|transcripts?|summar\w+|stor(?:y|ies))\b",
+}
+PAGES = re.compile(
+    r"\b(documents?|pages?|invoices?|receipts?|bills?|forms?|contracts?|letters?|scan(?:s|ned)?|statements?|reports?|"
+    r"certificates?|tickets?|menus?|checks?|cheques?)(?![a-z])",
+    re.I,
+)
+ANSWERERS: dict[Media, str] = {
+    "text": "question-answering",
+    "image": "visual-question-answering",
+    "table": "table-question-answering",
+}
+CLASSIFIERS: dict[Media, str] = {
+    "text": "text-classification",
+    "image": "image-classification",
+    "audio": "audio-classification",
+    "video": "video-classification",
+    "table": "tabular-classification",
+}
+CLASSIFIES = re.compile(r"\b(classif\w+|categor\w+|which class|what class)\b", re.I)
+KEYS = {"seg": "segment", "openpose": "pose"}
+CONDITIONED = re.compile(r"(\w+)-(?:control|text-to-image)$")
+
+
+@dataclass(frozen=True)
+class Pick:
+    """A task type chosen for a clause."""
+
+    clause: Clause
+    row: TaskRow
+    score: float
+    """Similarity to the closest example, 0 to 1, before corrections."""
+
+
+@cache
+def called(row: TaskRow) -> re.Pattern[str]:
+    """Return the pattern of a row's names; single words are left out, as they also mean what the task made."""
+    names = [name for name in (row.name, *row.aliases) if "-" in name or len(name) <= 3]
+    spaced = (re.escape(name).replace("\\-", "[ -]") for name in names)
+    return re.compile(rf"\b(?:{'|'.join(spaced) or '(?!)'})\b", re.I)
+
+
+@cache
+def opening_words(row: TaskRow) -> frozenset[str]:
+    """Return the first words of a row's examples."""
+    return frozenset(example.split()[0].lower() for example in row.examples)
+
+
+class Matcher:
+    """Goes through the clauses in order and keeps track of the media there are by then."""
+
+    def __init__(self, request: Request, files: Sequence[Artifact], rows: Mapping[str, TaskRow]) -> None:
+        self.rows = rows
+        self.request = request
+        self.given = [file.media for file in files]
+        self.picks: list[Pick] = []
+        words = [clause.text for clause in request.clauses] + [file.name for file in files]
+        self.has_page = any(PAGES.search(word.replace("_", " ")) for word in words)
+
+    def choose(self, scores: Sequence[Mapping[str, float]]) -> list[Pick]:
+        """Choose a task type for every clause that asks for one.
+
+        Args:
+            scores: Per clause of the request, similarity by row.
+        """
+        for clause, similar in zip(self.request.clauses, scores, strict=True):
+            pick = self._best(clause, similar) if clause.plain else None
+            if pick is None or self._repeats(pick):
+                self._lengthen(clause)
+            else:
+                self.picks.append(pick)
+        return self.picks
+
+    def _best(self, clause: Clause, similar: Mapping[str, float]) -> Pick | None:
+        fitted = {name: similar[name] + self._fit(clause, row) for name, row in self.rows.items()}
+        best, score = self._asked(clause, fitted)
+        name = self._member(clause, best)
+        least = CLEAR if clause.command else VAGUE
+        worth = max(similar[best], score)
+        return Pick(clause, self.rows[name], worth) if worth >= least else None
+
+    def _fit(self, clause: Clause, row: TaskRow) -> float:
+        """Return what is added to a row's similarity for this clause."""
+        there = {*self.given, *(pick.row.makes[0] for pick in self.picks)}
+        needs = {slot.media for slot in row.slots if slot.required and slot.media != "text"}
+        fit = -MISSING if needs - there else 0.0
+        if row.slot("labels") and row.name.startswith("zero-shot") and len(labels(clause.text)) < 2:
+            fit -= 1
+        if (keyed := CONDITIONED.match(row.name)) and KEYS.get(
+            keyed[1], keyed[1]
+        ) not in clause.plain.lower():
+            fit -= 1
+        if row.name == "translation" and not names_a_language(clause.text):
+            fit -= 0.05
+        return fit + (NAMED if called(row).search(clause.plain) else 0) + self._opening(clause, row)
+
+    def _opening(self, clause: Clause, row: TaskRow) -> float:
+        first = set(stems(clause.plain))
+        openers = [name for name, other in self.rows.items() if first & opening_words(other)]
+        return OPENING / len(openers) if row.name in openers else 0.0
+
+    def _asked(self, clause: Clause, fitted: Mapping[str, float]) -> tuple[str, float]:
+        """Return the best row and its score; a question counts for the rows that answer questions."""
+        name = max(fitted, key=lambda key: fitted[key])
+        askable = [key for key, row in self.rows.items() if row.slot("question")]
+        small_talk = re.search(r"\byou\b", clause.text, re.I)
+        if askable and ASKS.match(clause.plain) and fitted[name] < CLEAR and self.given and not small_talk:
+            return askable[0], CLEAR
+        return name, fitted[name]
+
+    def _member(self, clause: Clause, name: str) -> str:
+        """Of tasks that do the same to different media, take the one for the medium at hand."""
+        if self.rows[name].slot("question"):
+            wanted = self._answerer(clause)
+        elif name in CLASSIFIERS.values() and CLASSIFIES.search(clause.plain):
+            wanted = CLASSIFIERS[self._medium(clause)]
+        else:
+            return name
+        return wanted if wanted in self.rows else name
+
+    def _answerer(self, clause: Clause) -> str:
+        medium = self._medium(clause)
+        if "image" in self.given and (PAGES.search(clause.text) or (medium == "image" and self.has_page)):
+            return "document-question-answering"
+        return ANSWERERS.get(medium, "question-answering")
+
+    def _medium(self, clause: Clause) -> Media:
+        """Return the medium a clause is about: the one it names, else what was made or given last."""
+        named = (medium for medium, words in MEDIA_WORDS.items() if re.search(words, clause.text, re.I))
+        files: Iterator[Media] = (file.media for file in clause.files)
+        return next(files, None) or next(named, None) or self._last_medium()
+
+    def _last_medium(self) -> Media:
+        made: list[Media] = [pick.row.makes[0] for pick in self.picks]
+        # A page that was read is still the better source for a question about it than the text read from it.
+        if self.has_page and "image" in self.given and "image" not in made:
+            return "image"
+        return ([*self.given, *made] or ["text"])[-1]
+
+    def _repeats(self, pick: Pick) -> bool:
+        """Tell whether a clause only goes on with what the one before asked for."""
+        before = self.picks[-1] if self.picks else None
+        if (
+            before is None
+            or before.row.name != pick.row.name
+            or before.clause.sentence != pick.clause.sentence
+        ):
+            return False
+        return not pick.clause.command or pick.row.name == "image-to-image"
+
+    def _lengthen(self, clause: Clause) -> None:
+        """Add a clause without a task of its own to the one before it, whose tail it is."""
+        if self.picks and clause.sentence == self.picks[-1].clause.sentence:
+            last = self.picks[-1]
+            longer = replace(
+                last.clause,
+                text=f"{last.clause.text}, {clause.text}",
+                quotes=last.clause.quotes + clause.quotes,
+                files=last.clause.files + clause.files,
+            )
+            self.picks[-1] = replace(last, clause=longer)
