@@ -19,7 +19,7 @@ FILLER = re.compile(
     r"^(?:[\s,.:;()-]|\d[.)]|(?:please|kindly|hi|hello|hey|ok|okay|so|and|or|but|also|first|firstly|second|secondly|"
     r"third|thirdly|next|then|finally|lastly|afterwards?|after that|additionally|furthermore|moreover|once done|just|"
     r"if possible|in addition|at the end|in the end|can you|could you|would you|will you|you can|help me(?: to)?|"
-    r"(?:i|we)(?: would|'d)? (?:also )?(?:like|want|need|wish)(?: you)?(?: to)?|let me|let's|to|be able to|"
+    r"(?:(?:i|we)(?: would|'d)? |would )?(?:also )?(?:like|want|need|wish)(?: you)?(?: to)?|let me|let's|to|be able to|"
     r"(?:have|get) (?=\w+ed\b|it|them))\b)+",
     re.I,
 )
@@ -131,6 +131,10 @@ def read(request: str, files: Sequence[Artifact]) -> Request:
     body, payload = _cut_payload(body)
     parts = list(_clauses(body))
     clauses = tuple(_clause(text, number, quotes, named) for number, text in parts)
+    if not any(
+        re.search(r"\b(?:answer|question|respon[ds]|repl(?:y|ies))", clause.plain) for clause in clauses
+    ):
+        clauses = tuple(map(_with_question, clauses))
     restore = None if payload is None else _restored(payload, quotes, named)
     return Request(clauses, restore, tuple(quotes), tuple(dict.fromkeys(named)))
 
@@ -173,8 +177,8 @@ def _cut_payload(body: str) -> tuple[str, str | None]:
     if match is None or COMMANDS.search(body[: match.start()]):
         return body.replace(": ", ". ", 1) if match else body, None
     head, rest = body[: match.start()], body[match.end() :].strip()
-    # After a quote or a file the sentence goes on with what to do.
-    return (body, None) if MARK.match(rest) or not rest else (head, rest)
+    # After a quote or a file the sentence goes on with what to do, and a file alone is no command.
+    return (body, None) if MARK.match(rest) or not rest or MARK.fullmatch(head.strip()) else (head, rest)
 
 
 def _clauses(body: str) -> Iterator[tuple[int, str]]:
@@ -220,6 +224,14 @@ def _clause(part: str, number: int, quotes: Sequence[str], named: Sequence[Artif
     return replace(clause, command=wanted or asks or opens_command(lead))
 
 
+def _with_question(clause: Clause) -> Clause:
+    """Take `I have a question: '...?'` for the wish to have it answered."""
+    if clause.plain or not re.search(r"\bquestion\b", clause.text) or not clause.quotes:
+        return clause
+    about = MEDIUM_NOUN.search(clause.text)
+    return replace(clause, plain=f"answer a question about the {about[0] if about else 'text'}", command=True)
+
+
 def _restored(text: str, quotes: Sequence[str], named: Sequence[Artifact]) -> str:
     def back(match: re.Match[str]) -> str:
         return f"'{quotes[int(match[2])]}'" if match[1] == "Q" else named[int(match[2])].name
@@ -227,6 +239,13 @@ def _restored(text: str, quotes: Sequence[str], named: Sequence[Artifact]) -> st
     return MARK.sub(back, text)
 
 
+SOURCE = re.compile(r"(?<=\w)\s+(?:based on|according to|depending on)\b.*$", re.I)
+"""The part of a clause that says what to start from rather than what to do."""
+DONE = re.compile(
+    r"\b(the|this|that|these|those) (?!named|printed|written|handwritten|spoken|masked)\w+ed (?=\w)", re.I
+)
+"""What was done to a thing before is not what to do now."""
+MEDIUM_NOUN = re.compile(r"\b(?:image|picture|photo|document|page|table|text|article)\b", re.I)
 NOUNS = re.compile(
     r"\b(?:image|picture|photo(?:graph)?|audio|recording|file|document|text|article|video|table|scan|page|clip|"
     r"sentences?|question|prompt|description|word|message|review|phrase)s?[\s,:]*(?:named|called)?[\s,:]*$",
@@ -244,4 +263,5 @@ def _plain(text: str, quotes: Sequence[str], named: Sequence[Artifact]) -> str:
             return f"the {named[int(match[2])].media}"
         return "the question" if quotes[int(match[2])].endswith("?") else "this text"
 
-    return re.sub(r"\s+", " ", MARK.sub(noun, text)).strip(" ,.:;")
+    plain = re.sub(r"\s+", " ", MARK.sub(noun, text)).strip(" ,.:;")
+    return DONE.sub(r"\1", SOURCE.sub("", plain))

@@ -75,6 +75,15 @@ MANY = re.compile(
 )
 TRANSLATABLE = ("summarization", *ANSWERS)
 """Tasks whose output is translated when they are asked for `in German`."""
+REPEATABLE = (
+    "translation",
+    "text-generation",
+    "conversational",
+    "image-to-image",
+    "sentence-similarity",
+    *ANSWERS,
+)
+"""Tasks that make sense on their own output."""
 IN_LANGUAGE = re.compile(rf"\b(?:in|into|to) (?:{arguments.LANGUAGE.pattern})", re.I)
 FIRST = re.compile(r"\b(original|source|input|given|uploaded|attached|provided)\b", re.I)
 READERS: Mapping[Media, str] = {"audio": "automatic-speech-recognition", "image": "image-to-text"}
@@ -178,6 +187,11 @@ class Linker:
             language = [Fill(name) for name in arguments.languages(wanted[0])[0]]
             sources = [Fill(source=id_) for id_ in ids]
             self._put(self.rows["translation"], clause, {"text": sources, "target_language": language})
+
+    def _feeds_itself(self, row: TaskRow, filled: Mapping[str, Sequence[Fill]]) -> bool:
+        """Tell whether a task would work on its own kind of output: then the clause only repeats what was asked."""
+        sources = [fill.source for fills in filled.values() for fill in fills if fill.source]
+        return any(self._step(source).row == row for source in sources)
 
     def _put(self, row: TaskRow, clause: Clause, filled: Mapping[str, Sequence[Fill]]) -> tuple[str, ...]:
         """Add one step per value of the slot that has most, e.g. one for each recording."""
@@ -317,6 +331,9 @@ class Linker:
     def _pair(self, clause: Clause) -> list[Fill]:
         """Return the two texts to compare."""
         quoted = self._quoted(clause)
+        two = [group[0] for group in self.groups if self._step(group[0]).row.makes[0] == "text"][-2:]
+        if not quoted and len(two) == 2 and re.search(r"\b(two|both)\b", clause.text):
+            return [Fill(source=id_) for id_ in two]
         if len(quoted) < 2 and not self.steps:
             quoted = [Fill(quote) for quote in self.request.quotes]
         made = [Fill(source=step.id) for step in self.steps if step.row.makes[0] == "text"]

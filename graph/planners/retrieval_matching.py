@@ -21,6 +21,9 @@ NAMED = 0.25
 OPENING = 0.2
 """Added when the first word of the clause opens an example, shared among all rows with such an example."""
 
+MADE = 0.1
+"""Added when the task makes what the clause asks for (`generate a description`), taken off when it does not."""
+
 ASKS = re.compile(
     r"^(?:who|whom|whose|what|when|where|why|which|how|is|are|was|were|does|do|did|has|"
     r"(?:tell me|say|find out|give me|answer|let me know|find|get)\b(?! (?:a|an|some|it|them|this|all)\b))\b",
@@ -33,6 +36,16 @@ MEDIA_WORDS: dict[Media, str] = {
     "audio": r"\b(audios?|recordings?|speech|sounds?|songs?|voice|music|podcasts?|spoken)\b",
     "text": r"\b(texts?|sentences?|articles?|reviews?|messages?|passages?|transcripts?|summar\w+|stor(?:y|ies))\b",
 }
+WANTED: dict[Media, str] = {
+    "text": r"texts?|descriptions?|sentences?|passages?|paragraphs?|stor(?:y|ies)|summar(?:y|ies)|responses?|answers?|captions?",
+    "image": r"images?|pictures?|photos?|illustrations?|drawings?|paintings?",
+    "audio": r"audios?|speech|voice|music|sounds?",
+    "video": r"videos?|clips?|films?|animations?",
+}
+PRODUCES = re.compile(
+    r"^(?:generat|creat|mak|produc|writ|compos|provid|hav|giv|get|obtain|receiv)\w*(?: me| us)?((?: [\w-]+){1,4})",
+    re.I,
+)
 PAGES = re.compile(
     r"\b(documents?|pages?|invoices?|receipts?|bills?|forms?|contracts?|letters?|scan(?:s|ned)?|statements?|reports?|"
     r"certificates?|tickets?|menus?|checks?|cheques?)(?![a-z])",
@@ -71,6 +84,23 @@ def called(row: TaskRow) -> re.Pattern[str]:
     names = [name for name in (row.name, *row.aliases) if "-" in name or len(name) <= 3]
     spaced = (re.escape(name).replace("\\-", "[ -]") for name in names)
     return re.compile(rf"\b(?:{'|'.join(spaced) or '(?!)'})\b", re.I)
+
+
+def made(clause: Clause, row: TaskRow) -> float:
+    """Return what is added because a row makes, or does not make, the thing a clause asks for."""
+    wanted = wanted_medium(clause.plain)
+    return 0.0 if wanted is None else MADE if wanted == row.makes[0] else -MADE
+
+
+@cache
+def wanted_medium(text: str) -> Media | None:
+    """Return the medium of what is to be produced: the first word for one behind `generate`, `create` and the like."""
+    match = PRODUCES.match(text)
+    if match is None:
+        return None
+    found = {medium: re.search(rf"\b(?:{words})\b", match[1], re.I) for medium, words in WANTED.items()}
+    places = {medium: at.start() for medium, at in found.items() if at}
+    return min(places, key=lambda medium: places[medium]) if places else None
 
 
 @cache
@@ -125,7 +155,12 @@ class Matcher:
             fit -= 1
         if row.name == "translation" and not names_a_language(clause.text):
             fit -= 0.05
-        return fit + (NAMED if called(row).search(clause.plain) else 0) + self._opening(clause, row)
+        return (
+            fit
+            + (NAMED if called(row).search(clause.plain) else 0)
+            + self._opening(clause, row)
+            + made(clause, row)
+        )
 
     def _opening(self, clause: Clause, row: TaskRow) -> float:
         first = set(stems(clause.plain))
@@ -179,7 +214,8 @@ class Matcher:
             or before.clause.sentence != pick.clause.sentence
         ):
             return False
-        return not pick.clause.command or pick.row.name == "image-to-image"
+        goes_on = re.match(r"\w+ing\b", pick.clause.plain)
+        return not pick.clause.command or goes_on is not None or pick.row.name == "image-to-image"
 
     def _lengthen(self, clause: Clause) -> None:
         """Add a clause without a task of its own to the one before it, whose tail it is."""
