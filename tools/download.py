@@ -178,7 +178,7 @@ def _stream(client: httpx.Client, download: Download, tracker: Tracker) -> None:
     if have:
         headers["Range"] = f"bytes={have}-"
     with client.stream("GET", download.url, headers=headers) as response:
-        if response.status_code == 416 or (response.status_code == 206 and not _continues(response, have)):
+        if response.status_code == 416:
             download.part.unlink(missing_ok=True)
             raise httpx.RemoteProtocolError("the server has no such range")
         response.raise_for_status()
@@ -202,8 +202,3 @@ def _usable(download: Download) -> int:
     """Return how many bytes of an earlier try can be kept; a part that cannot be verified later is not."""
     have = download.part.stat().st_size if download.part.exists() else 0
     return have if download.sha256 and have <= download.size else 0
-
-
-def _continues(response: httpx.Response, have: int) -> bool:
-    span: str = response.headers.get("Content-Range", "")
-    return span.startswith(f"bytes {have}-")
