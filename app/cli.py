@@ -1,0 +1,173 @@
+"""The command `hugginggpt`. What is heavy is imported inside the commands, so that help comes at once."""
+
+import logging
+import os
+import sys
+import warnings
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+
+from app.errors import Commands
+
+# Checkpoints give back nothing but the types that the graph declares; read when langgraph is imported.
+os.environ.setdefault("LANGGRAPH_STRICT_MSGPACK", "true")
+
+app = typer.Typer(
+    cls=Commands,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Plan a request as a graph of Hugging Face tasks, run it with real models, and answer.",
+    epilog="Exit codes: 0 done; 1 the run or a task failed; 2 unusable command or input; 130 Ctrl-C.",
+)
+
+
+class Planner(StrEnum):
+    """Who makes the plan."""
+
+    AUTO = "auto"
+    RETRIEVAL = "retrieval"
+    LLM = "llm"
+
+
+class Where(StrEnum):
+    """Where experts run."""
+
+    LOCAL = "local"
+    PROVIDERS = "providers"
+    HYBRID = "hybrid"
+
+
+Request = Annotated[str, typer.Argument(help="What you want, in plain words.", show_default=False)]
+Thread = Annotated[
+    str, typer.Argument(help="Name of the conversation, as printed by `run`.", show_default=False)
+]
+Files = Annotated[
+    list[str] | None,
+    typer.Option("--file", "-f", help="File or http(s) address it is about; may be repeated."),
+]
+Model = Annotated[
+    str | None,
+    typer.Option(
+        "--model", "-m", help="Chat model: `embedded`, `openai:NAME`, `huggingface:REPO` or an address."
+    ),
+]
+Planners = Annotated[Planner | None, typer.Option("--planner", help="Who makes the plan.")]
+Mode = Annotated[Where | None, typer.Option("--mode", help="Where experts run.")]
+Candidates = Annotated[int | None, typer.Option("-k", min=1, max=50, help="Candidate models per task.")]
+ThreadOption = Annotated[str | None, typer.Option("--thread", help="Go on with this conversation.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
+
+
+@app.command()
+def run(  # noqa: PLR0913, PLR0917 - one parameter per option
+    request: Request,
+    file: Files = None,
+    model: Model = None,
+    planner: Planners = None,
+    mode: Mode = None,
+    k: Candidates = None,
+    thread: ThreadOption = None,
+    json: AsJson = False,
+) -> None:
+    """Plan a request, run it and answer."""
+    from app.commands import run
+
+    run.start(request, file or [], _options(model, planner, mode, k), thread, json)
+
+
+@app.command()
+def plan(
+    request: Request,
+    file: Files = None,
+    model: Model = None,
+    planner: Planners = None,
+    json: AsJson = False,
+) -> None:
+    """Show the plan of a request without running it."""
+    from app.commands import run
+
+    run.plan_only(request, file or [], _options(model, planner, None, None), json)
+
+
+@app.command()
+def chat(  # noqa: PLR0913, PLR0917 - one parameter per option
+    file: Files = None,
+    model: Model = None,
+    planner: Planners = None,
+    mode: Mode = None,
+    k: Candidates = None,
+    thread: ThreadOption = None,
+) -> None:
+    """Talk in several turns; later ones can refer to earlier files and results."""
+    from app.commands import chat
+
+    chat.start(file or [], _options(model, planner, mode, k), thread)
+
+
+@app.command()
+def resume(
+    thread: Thread,
+    model: Model = None,
+    mode: Mode = None,
+    json: AsJson = False,
+) -> None:
+    """Go on with a run that was stopped; what is finished is not done again."""
+    from app.commands import run
+
+    run.resume(thread, _options(model, None, mode, None), json)
+
+
+@app.command()
+def show(thread: Thread, json: AsJson = False) -> None:
+    """Show plan, models, results and files of a conversation's last turn."""
+    from app.commands import run
+
+    run.show(thread, json)
+
+
+@app.command()
+def tasks() -> None:
+    """List the task types with what they take and make."""
+    from app.commands import tables
+
+    tables.tasks()
+
+
+@app.command()
+def models(
+    task: Annotated[str | None, typer.Argument(help="Only models for this task.", show_default=False)] = None,
+    model: Model = None,
+    mode: Mode = None,
+) -> None:
+    """List the models that can do each task here, best first."""
+    from app.commands import tables
+
+    tables.models(task, _options(model, None, mode, None))
+
+
+@app.command()
+def doctor() -> None:
+    """Check what is installed and reachable, and name the setting that mends what is not."""
+    from app.commands import doctor
+
+    doctor.start()
+
+
+def _options(model: str | None, planner: Planner | None, mode: Where | None, k: int | None) -> dict[str, Any]:
+    return {"model": model, "planner": planner and planner.value, "mode": mode and mode.value, "k": k}
+
+
+def main() -> None:
+    """Run the command line."""
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")
+    logging.basicConfig(level=logging.ERROR, stream=sys.stderr, format="%(name)s: %(message)s")
+    app()
+
+
+if __name__ == "__main__":
+    main()

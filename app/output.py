@@ -1,0 +1,50 @@
+"""Standard output: the terminal, or exactly one JSON object."""
+
+import io
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+
+
+def terminal(as_json: bool = False) -> Console:
+    """Return where to show a run: standard error when standard output is for JSON."""
+    return Console(stderr=as_json)
+
+
+@contextmanager
+def only_json(wanted: bool) -> Iterator[Callable[[Any], None]]:
+    """Keep everything off standard output but what the yielded function prints.
+
+    Args:
+        wanted: Whether to do so; otherwise the function prints nothing.
+    """
+    if not wanted:
+        yield lambda value: None
+        return
+    with _diverted() as out:
+        yield lambda value: print(json.dumps(value, ensure_ascii=False), file=out, flush=True)
+
+
+@contextmanager
+def _diverted() -> Iterator[Any]:
+    """Point file descriptor 1 at standard error, which native libraries and child processes use too."""
+    sys.stdout.flush()
+    try:
+        number = sys.stdout.fileno()
+    except io.UnsupportedOperation:
+        yield sys.stdout
+        return
+    kept = os.dup(number)
+    os.dup2(sys.stderr.fileno(), number)
+    try:
+        with os.fdopen(os.dup(kept), "w", encoding="utf-8") as out:
+            yield out
+    finally:
+        sys.stdout.flush()
+        os.dup2(kept, number)
+        os.close(kept)

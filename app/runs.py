@@ -1,0 +1,207 @@
+"""Runs of the graph: opened with the checkpoints of this user, started, followed and taken up again."""
+
+import asyncio
+import os
+import secrets
+import sqlite3
+import threading
+from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any, Protocol, TypeVar
+
+import aiosqlite
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+from langgraph.types import StateSnapshot
+from pydantic import ValidationError
+
+from app.errors import INTERRUPTED
+from graph.agent import Agent, build
+from graph.context import Context
+from graph.files import message
+from graph.state import Request, State
+from tools.artifacts import store
+from tools.assets import cancelled
+from tools.errors import InputError, SetupError
+from tools.experts import workers
+from tools.ingest import ingest
+from tools.outputs import Artifact
+from tools.settings import Settings, settings
+
+T = TypeVar("T")
+STOP_SECONDS = 1.5
+"""How long a stopped run may take to end by itself."""
+
+
+class Listener(Protocol):
+    """Is told what happens in a run."""
+
+    def take(self, mode: str, payload: Any) -> None:
+        """Take one item of the stream: `updates`, `custom` or `messages`."""
+
+
+def new_thread() -> str:
+    """Return a name for a new conversation."""
+    return secrets.token_hex(4)
+
+
+def context_of(options: Mapping[str, Any]) -> Context:
+    """Return the settings of a run from options of the command line; None leaves one as it is set elsewhere.
+
+    Raises:
+        InputError: An option, or a variable of the environment, has no valid value.
+    """
+    with valid():
+        return Context(**{name: value for name, value in options.items() if value is not None})
+
+
+@contextmanager
+def valid() -> Iterator[None]:
+    """Tell a setting that is not valid in a sentence, without repeating its value, which may be secret."""
+    try:
+        yield
+    except ValidationError as error:
+        first = error.errors(include_input=False)[0]
+        name = str(first["loc"][0]) if first["loc"] else "setting"
+        variable = name.upper() if name.isupper() else f"HUGGINGGPT_{name.upper()}"
+        raise InputError(f"The setting {name} ({variable}) is not valid: {first['msg']}.") from None
+
+
+def checked() -> Settings:
+    """Return the settings of this process.
+
+    Raises:
+        InputError: One of them is not valid.
+    """
+    with valid():
+        return settings()
+
+
+@contextmanager
+def loop() -> Iterator[asyncio.Runner]:
+    """Run coroutines on one event loop; Ctrl-C stops the one that runs, and the worker processes with it."""
+    with asyncio.Runner() as runner:
+        try:
+            yield runner
+        except KeyboardInterrupt:
+            # A thread that blocks cannot be ended: it must not hold the exit.
+            watchdog = threading.Timer(STOP_SECONDS, os._exit, (INTERRUPTED,))
+            watchdog.daemon = True
+            watchdog.start()
+            raise
+        finally:
+            workers.shutdown()
+
+
+def complete(work: Coroutine[Any, Any, T]) -> T:
+    """Run one coroutine to its end; as `loop`."""
+    with loop() as runner:
+        return runner.run(work)
+
+
+@asynccontextmanager
+async def opened() -> AsyncIterator[Agent]:
+    """Open the graph with the checkpoints in the user's data folder.
+
+    Raises:
+        SetupError: The checkpoints cannot be read or written.
+    """
+    file = checked().data_dir / "checkpoints.sqlite"
+    try:
+        await asyncio.to_thread(file.parent.mkdir, parents=True, exist_ok=True)
+        async with aiosqlite.connect(file, timeout=30) as connection:
+            await connection.execute("PRAGMA journal_mode=WAL")
+            # With WAL a crash of this program loses nothing; only one of the machine may lose the last step.
+            await connection.execute("PRAGMA synchronous=NORMAL")
+            yield build(AsyncSqliteSaver(connection))
+    except (sqlite3.Error, OSError) as error:
+        raise SetupError(
+            f"The checkpoints in {file} cannot be used: {error}; HUGGINGGPT_DATA_DIR moves them."
+        ) from error
+
+
+def check(request: str) -> None:
+    """Refuse a request that says nothing.
+
+    Raises:
+        InputError: It is empty.
+    """
+    if not request.strip():
+        raise InputError("The request is empty: say what you want to have done.")
+
+
+def request_of(text: str, files: Sequence[Artifact]) -> Request:
+    """Return the graph's input for a request and the files it is about."""
+    return Request(messages=[message(text, files)])
+
+
+async def taken(sources: Sequence[str]) -> list[Artifact]:
+    """Return files and addresses the user named as artifacts, in their order."""
+    checked()
+    kept = await asyncio.to_thread(store)
+    return list(await asyncio.gather(*(ingest(source, kept) for source in sources)))
+
+
+async def follow(
+    agent: Agent, thread: str, given: Request | None, context: Context, listener: Listener
+) -> State:
+    """Run the graph on a thread to its end and report what happens.
+
+    Args:
+        agent: The graph, with a checkpointer.
+        thread: Name of the conversation.
+        given: The graph's input, or None to go on with what is unfinished.
+        context: Settings of the run; kept with the thread for a later `resume`.
+        listener: Is told everything as it happens.
+
+    Returns:
+        The state at the end.
+    """
+    config = config_of(thread)
+    config["metadata"] = context.model_dump(mode="json")
+    stop = threading.Event()
+    cancelled.set(stop)
+    try:
+        async for mode, payload in agent.astream(
+            given, config, context=context, stream_mode=["updates", "custom", "messages"]
+        ):
+            listener.take(mode, payload)
+    finally:
+        stop.set()
+    return state_of(await agent.aget_state(config))
+
+
+async def planned(given: Request, context: Context) -> State:
+    """Run the graph up to its plan, and keep nothing."""
+    agent, config = build(InMemorySaver()), config_of(new_thread())
+    await agent.ainvoke(given, config, context=context, interrupt_after=["plan"])
+    return state_of(await agent.aget_state(config))
+
+
+def config_of(thread: str) -> RunnableConfig:
+    """Return the configuration that addresses a thread."""
+    return {"configurable": {"thread_id": thread}}
+
+
+async def snapshot_of(agent: Agent, thread: str) -> StateSnapshot:
+    """Return what is kept of a thread.
+
+    Raises:
+        InputError: There is no such thread.
+    """
+    snapshot = await agent.aget_state(config_of(thread))
+    if not snapshot.values:
+        raise InputError(f"There is no thread {thread} in {settings().data_dir / 'checkpoints.sqlite'}.")
+    return snapshot
+
+
+def state_of(snapshot: StateSnapshot) -> State:
+    """Return a thread's state; its plain values become typed again."""
+    return State.model_validate(snapshot.values)
+
+
+def kept_context(snapshot: StateSnapshot, options: Mapping[str, Any]) -> Context:
+    """Return the settings that a thread last ran with, except for those given now."""
+    kept = {name: value for name, value in (snapshot.metadata or {}).items() if name in Context.model_fields}
+    return context_of({**kept, **{name: value for name, value in options.items() if value is not None}})

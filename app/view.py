@@ -1,0 +1,251 @@
+"""A run on the terminal: the plan as a tree, the tasks as they go, the answer as it is written, the files."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from langchain_core.messages import AIMessageChunk, BaseMessage
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+from rich.tree import Tree
+
+from app.report import files as files_made
+from graph.files import files_of
+from graph.respond import answer_of
+from graph.state import Assignment, Input, Plan, State, Task, TaskResult
+from tools.outputs import Artifact
+
+STYLES = {"ok": "green", "failed": "red", "skipped": "yellow", "running": "cyan", "retrying": "cyan"}
+LABELS = {"ok": "done"}
+VALUE_CHARS = 40
+
+
+@dataclass
+class _Row:
+    """What is known about a task."""
+
+    name: str
+    status: str = "waiting"
+    model: str = ""
+    seconds: float | None = None
+    since: float = 0.0
+    reason: str = ""
+
+
+@dataclass
+class View:
+    """Shows a run; on anything but a terminal one line per change instead of a table that changes.
+
+    Args:
+        console: Where to show it.
+        streams: Whether the answer is shown while it is written.
+    """
+
+    console: Console
+    streams: bool = True
+    begun: bool = False
+    """Whether anything has happened yet."""
+    names: dict[str, str] = field(default_factory=dict)
+    """Names of files by their references."""
+    _rows: dict[str, _Row] = field(default_factory=dict)
+    _downloads: dict[str, tuple[int, int]] = field(default_factory=dict)
+    _live: Live | None = None
+    _answer: str = ""
+
+    def __enter__(self) -> "View":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def take(self, mode: str, payload: Any) -> None:
+        """Show one item of the graph's stream."""
+        handlers: dict[str, Callable[[Any], None]] = {
+            "updates": self._updated,
+            "custom": self._reported,
+            "messages": self._written,
+        }
+        self.begun = True
+        handlers[mode](payload)
+
+    def know(self, files: Sequence[Artifact]) -> None:
+        """Note the names of files, to show them instead of their references."""
+        self.names.update({file.ref: file.name for file in files})
+
+    def begin(self, state: State) -> None:
+        """Show what is there already of a run that goes on."""
+        self.know(files_of(state.messages))
+        self._planned(state.plan or Plan())
+        self._assigned(state.assignments)
+        for id_, result in state.results.items():
+            self._ended(id_, result)
+
+    def show(self, state: State) -> None:
+        """Show a thread as it is: plan, models, and what came out of every task."""
+        self.know(files_of(state.messages))
+        plan = state.plan or Plan()
+        if plan.tasks:
+            self.console.print(tree(plan, self.names))
+            self.console.print(_tasks_table({task.id: _row(task, state) for task in plan.ordered()}))
+        for task in plan.ordered():
+            result = state.results.get(task.id)
+            if result and result.output:
+                self.console.print(f"\n{task.id} {task.name}", style="bold", highlight=False)
+                self.console.print(result.output.text, markup=False, highlight=False, soft_wrap=True)
+
+    def end(self, thread: str, state: State) -> None:
+        """Show the answer, where it was not shown yet, then the files and the thread."""
+        self.stop()
+        answer = answer_of(state)
+        if self._answer:
+            self.console.print()
+        if self.streams and answer and answer.split() != self._answer.split():
+            self.console.print(f"\n{answer}", markup=False, highlight=False, soft_wrap=True)
+        show_files(self.console, state)
+        self.console.print(f"\nThread {thread}", style="dim", highlight=False)
+
+    def _updated(self, update: Mapping[str, Any]) -> None:
+        for part in update.values():
+            for key, show in self._shows().items():
+                if isinstance(part, Mapping) and part.get(key):
+                    show(part[key])
+
+    def _shows(self) -> dict[str, Callable[[Any], None]]:
+        return {"plan": self._planned, "assignments": self._assigned, "results": self._all_ended}
+
+    def _planned(self, plan: Plan) -> None:
+        self._rows = {task.id: _Row(task.name) for task in plan.ordered()}
+        if plan.tasks:
+            self.console.print(tree(plan, self.names))
+            if self.console.is_terminal:
+                self._live = Live(get_renderable=self._table, console=self.console, refresh_per_second=4)
+                self._live.start()
+
+    def _assigned(self, assignments: Mapping[str, Assignment]) -> None:
+        for id_, assignment in assignments.items():
+            self._rows[id_].model = assignment.models[0] if assignment.models else ""
+
+    def _all_ended(self, results: Any) -> None:
+        # A turn begins by overwriting the results of the turn before; those are no results of its own.
+        for id_, result in results.items() if isinstance(results, Mapping) else ():
+            self._ended(id_, result)
+        if all(row.seconds is not None for row in self._rows.values()):
+            self.stop()
+
+    def _ended(self, id_: str, result: TaskResult) -> None:
+        reason = result.error.reason if result.error else ""
+        self._changed(id_, status=result.status, model=result.model, seconds=result.seconds, reason=reason)
+
+    def _reported(self, event: Mapping[str, Any]) -> None:
+        if event["type"] == "note":
+            self.console.print(f"Note: {event['text']}", markup=False, highlight=False)
+        elif event["type"] == "download":
+            self._downloads[event["asset"]] = (event["done"], event["total"])
+        else:
+            self._changed(
+                **{name: value for name, value in event.items() if name not in ("type", "id")},
+                id_=event["id"],
+            )
+
+    def _changed(
+        self, id_: str, status: str, model: str | None = None, seconds: float | None = None, reason: str = ""
+    ) -> None:
+        """Note a task's new status; the end of a task is reported both as an event and as a result."""
+        row = self._rows[id_]
+        if row.seconds is not None:
+            return
+        row.status, row.model, row.seconds, row.reason = status, model or "", seconds, reason
+        row.since = time.monotonic()
+        if not self._live:
+            self.console.print(_line(id_, row), markup=False, highlight=False, soft_wrap=True)
+
+    def _written(self, item: tuple[BaseMessage, Mapping[str, Any]]) -> None:
+        message, metadata = item
+        if (
+            metadata.get("langgraph_node") != "respond"
+            or not isinstance(message, AIMessageChunk)
+            or not self.streams
+        ):
+            return
+        self.stop()
+        text = str(message.text) if self._answer else f"\n{str(message.text).lstrip()}".rstrip("\n")
+        self.console.print(text, end="", markup=False, highlight=False, soft_wrap=True)
+        self._answer += text
+
+    def stop(self) -> None:
+        """Leave the table as it is."""
+        if self._live:
+            self._live.stop()
+            self._live = None
+
+    def _table(self) -> RenderableType:
+        waiting = [(name, done, total) for name, (done, total) in self._downloads.items() if done < total]
+        lines = [
+            Text(f"fetching {name}: {done / 1e6:.0f} of {total / 1e6:.0f} MB")
+            for name, done, total in waiting
+        ]
+        return Group(_tasks_table(self._rows), *lines)
+
+
+def _line(id_: str, row: _Row) -> str:
+    text = f"{id_} {row.name}: {LABELS.get(row.status, row.status)} {row.model}".rstrip()
+    text += "" if row.seconds is None else f", {row.seconds:.1f} s"
+    return f"{text}. {row.reason}" if row.reason else text
+
+
+def _tasks_table(rows: Mapping[str, _Row]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for name in ("", "task", "model", "status"):
+        table.add_column(name, overflow="fold")
+    table.add_column("seconds", justify="right", no_wrap=True)
+    for id_, row in rows.items():
+        running = time.monotonic() - row.since if row.status in ("running", "retrying") else None
+        seconds = row.seconds if row.seconds is not None else running
+        status = Text(LABELS.get(row.status, row.status), style=STYLES.get(row.status, "dim"))
+        table.add_row(id_, row.name, row.model or "-", status, "" if seconds is None else f"{seconds:.1f}")
+        if row.reason:
+            table.add_row("", "", Text(row.reason, style="dim"), "", "")
+    return table
+
+
+def tree(plan: Plan, names: Mapping[str, str]) -> Tree:
+    """Return a plan as a tree: every task under the last of the tasks it waits for.
+
+    Args:
+        plan: The plan.
+        names: Names of files by their references.
+    """
+    root = Tree("Plan", guide_style="dim")
+    branches: dict[str, Tree] = {}
+    for task in plan.ordered():
+        inputs = "".join(f"  {_input(item, names)}" for item in task.inputs)
+        label = Text(f"{task.id} {task.name}").append(inputs, style="dim")
+        branches[task.id] = (branches[task.dep[-1]] if task.dep else root).add(label)
+    return root
+
+
+def _input(item: Input, names: Mapping[str, str]) -> str:
+    if item.source is not None:
+        return f"{item.slot} from {item.source}"
+    value = names.get(str(item.value)) or " ".join(str(item.value).split())
+    return f"{item.slot}: {value if len(value) <= VALUE_CHARS else value[:VALUE_CHARS] + '...'}"
+
+
+def _row(task: Task, state: State) -> _Row:
+    result, assignment = state.results.get(task.id), state.assignments.get(task.id)
+    if result is None:
+        return _Row(task.name, model=assignment.models[0] if assignment and assignment.models else "")
+    reason = result.error.reason if result.error else ""
+    return _Row(task.name, result.status, result.model or "", result.seconds, reason=reason)
+
+
+def show_files(console: Console, state: State) -> None:
+    """Show the files that the tasks made, one path per line."""
+    made = files_made(state)
+    if made:
+        console.print("\nFiles", style="bold")
+    for name, path in made:
+        console.print(f"{name}: {path}", markup=False, highlight=False, soft_wrap=True)
