@@ -39,7 +39,9 @@ async def attempt(
     Returns:
         The first output, or the reasons why none of the models had one.
     """
-    on_progress.set(lambda asset, done, total: emit(DownloadEvent(type="download", asset=asset, done=done, total=total)))
+    on_progress.set(
+        lambda asset, done, total: emit(DownloadEvent(type="download", asset=asset, done=done, total=total))
+    )
     start = time.monotonic()
     queue, retried, reasons = deque(assignment.models), set[str](), list[str]()
     model: str | None = None
@@ -61,7 +63,9 @@ async def attempt(
     return TaskResult(error=error, model=model, attempts=len(reasons), seconds=time.monotonic() - start)
 
 
-async def _call(task: Task, model: str, sources: Mapping[str, TaskResult], timeout: float) -> Output | BaseException:
+async def _call(
+    task: Task, model: str, sources: Mapping[str, TaskResult], timeout: float
+) -> Output | BaseException:
     """Call the task's tool; what it raises comes back as a value, since a sibling must not be cancelled by it."""
     (outcome,) = await asyncio.gather(_invoke(task, model, sources, timeout), return_exceptions=True)
     return outcome
@@ -69,7 +73,12 @@ async def _call(task: Task, model: str, sources: Mapping[str, TaskResult], timeo
 
 async def _invoke(task: Task, model: str, sources: Mapping[str, TaskResult], timeout: float) -> Output:
     args = await asyncio.to_thread(bind, task, sources)
-    call = {"type": "tool_call", "id": task.id, "name": task.name, "args": {**args, "model": model, "timeout": timeout}}
+    call = {
+        "type": "tool_call",
+        "id": task.id,
+        "name": task.name,
+        "args": {**args, "model": model, "timeout": timeout},
+    }
     message: ToolMessage = await hf_tool(task.name).ainvoke(call)
     output: Output = message.artifact
     return output

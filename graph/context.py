@@ -41,7 +41,11 @@ class Context(BaseSettings):
         default=120, gt=0, title="Chat time limit", description="Seconds one call of the chat model may take."
     )
     max_attempts: int = Field(
-        default=3, ge=1, le=10, title="Attempts", description="Calls made for one task before it counts as failed."
+        default=3,
+        ge=1,
+        le=10,
+        title="Attempts",
+        description="Calls made for one task before it counts as failed.",
     )
 
     @property

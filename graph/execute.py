@@ -8,6 +8,7 @@ from typing import Any
 
 from langgraph.runtime import Runtime
 from langgraph.types import Send
+from pydantic import Field
 
 from graph.attempt import attempt
 from graph.board import Board, board_of
@@ -23,7 +24,7 @@ class Call(Frozen):
 
     task: Task
     assignment: Assignment
-    known: dict[str, TaskResult] = {}
+    known: dict[str, TaskResult] = Field(default_factory=dict)
 
 
 async def dispatch(state: State) -> dict[str, Any]:
@@ -45,23 +46,28 @@ def _call(state: State, task: Task) -> dict[str, Any]:
     return call.model_dump(mode="json", exclude_defaults=True)
 
 
-async def execute(state: Call, runtime: Runtime[Context]) -> dict[str, Any]:
+async def execute(sent: dict[str, Any], runtime: Runtime[Context]) -> dict[str, Any]:
     """Wait for the task's sources, run it, and return its result; never raises but when cancelled.
+
+    Args:
+        sent: A `Call` as plain JSON: LangGraph hands on what a Send carries as it is.
+        runtime: The run's context and stream.
 
     Returns:
         `{"results": {id: result}}`, or nothing when the task defers to the next superstep.
     """
-    task, info = state.task, runtime.execution_info
+    call, info = Call.model_validate(sent), runtime.execution_info
+    task = call.task
     if info is None:
         raise RuntimeError("execute runs as a node of a graph only")
     board = board_of(info.checkpoint_id)
     board.enter(task.id)
     result: TaskResult | None = None
     try:
-        sources = await _sources(state, board)
+        sources = await _sources(call, board)
         if sources is not None:
             result = _skip(task, sources) or await attempt(
-                task, state.assignment, sources, context_of(runtime), runtime.stream_writer
+                task, call.assignment, sources, context_of(runtime), runtime.stream_writer
             )
     finally:
         board.settle(task.id, result)
@@ -85,12 +91,16 @@ async def _sources(call: Call, board: Board) -> dict[str, TaskResult] | None:
 def _skip(task: Task, sources: dict[str, TaskResult]) -> TaskResult | None:
     for id_, source in sources.items():
         if source.error:
-            return TaskResult(error=TaskError(reason=f"It needs task {id_}: {source.error.reason}", source=id_))
+            return TaskResult(
+                error=TaskError(reason=f"It needs task {id_}: {source.error.reason}", source=id_)
+            )
     return None
 
 
 def _ended(task: Task, result: TaskResult) -> TaskEvent:
-    event = TaskEvent(type="task", id=task.id, status=result.status, model=result.model, seconds=result.seconds)
+    event = TaskEvent(
+        type="task", id=task.id, status=result.status, model=result.model, seconds=result.seconds
+    )
     if result.error:
         event["reason"] = result.error.reason
     return event

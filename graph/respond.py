@@ -27,8 +27,8 @@ async def respond(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
     """Write the answer: prose by the chat model; the table and the files are put there by code.
 
     Returns:
-        `{"messages": [answer]}`: a text block of prose, one with the table of what was done, then a block for each file and
-        each text that a later turn may refer to.
+        `{"messages": [answer]}`: a text block of prose, one with the table of what was done, then a block for
+        each file and each text that a later turn may refer to.
     """
     context, done = context_of(runtime), _done(state)
     prompt = _from_results(state, done) if done else _conversation(state)
@@ -51,7 +51,9 @@ def answer_of(state: State) -> str:
 
 def table(done: Sequence[tuple[Task, TaskResult]]) -> str:
     """Return what was done as a Markdown table; its facts come from the results, never from a model."""
-    rows = [f"| {task.id} | {task.name} | {result.model or '-'} | {_outcome(result)} |" for task, result in done]
+    rows = [
+        f"| {task.id} | {task.name} | {result.model or '-'} | {_outcome(result)} |" for task, result in done
+    ]
     return "\n".join(["| | task | model | outcome |", "| --- | --- | --- | --- |", *rows])
 
 
@@ -67,7 +69,9 @@ def _done(state: State) -> list[tuple[Task, TaskResult]]:
     return [(task, state.results[task.id]) for task in ordered if task.id in state.results]
 
 
-async def _ask(context: Context, prompt: list[BaseMessage], done: Sequence[tuple[Task, TaskResult]]) -> AIMessage:
+async def _ask(
+    context: Context, prompt: list[BaseMessage], done: Sequence[tuple[Task, TaskResult]]
+) -> AIMessage:
     """Ask the chat model; results are told without it when it cannot be reached."""
     try:
         chat = await chat_model(context.model, max_tokens=MAX_TOKENS, timeout=context.chat_timeout)
@@ -76,7 +80,9 @@ async def _ask(context: Context, prompt: list[BaseMessage], done: Sequence[tuple
     except HuggingGPTError as error:
         if not done:
             raise
-        return AIMessage(f"These are the results as they came; no answer could be written from them. {error}\n{digest(done)}")
+        return AIMessage(
+            f"These are the results as they came; no answer could be written from them. {error}\n{digest(done)}"
+        )
 
 
 def _conversation(state: State) -> list[BaseMessage]:

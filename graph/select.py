@@ -34,7 +34,11 @@ async def select(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
     chosen: Choices = {}
     if context.model != EMBEDDED and any(len(models) > 1 for models in shortlists.values()):
         chosen = await _ranked(state, context, shortlists)
-    return {"assignments": {id_: _assign(id_, plan, models, chosen, context) for id_, models in shortlists.items()}}
+    return {
+        "assignments": {
+            id_: _assign(id_, plan, models, chosen, context) for id_, models in shortlists.items()
+        }
+    }
 
 
 def _shortlists(plan: Plan, context: Context) -> Shortlists:

@@ -101,7 +101,9 @@ class Plan(Frozen):
             if item.source is None or slot is None:
                 continue
             if item.source not in rows:
-                raise ValueError(f"task {task.id}: slot {item.slot!r} refers to task {item.source!r}, which is not in the plan")
+                raise ValueError(
+                    f"task {task.id}: slot {item.slot!r} refers to task {item.source!r}, which is not in the plan"
+                )
             if not rows[item.source].can_fill(slot):
                 raise ValueError(
                     f"task {task.id}: slot {item.slot!r} takes {slot.media}, but task {item.source} "
@@ -111,7 +113,9 @@ class Plan(Frozen):
     def ordered(self) -> tuple[Task, ...]:
         """Return the tasks with every source before the tasks that use it."""
         by_id = {task.id: task for task in self.tasks}
-        return tuple(by_id[id_] for id_ in TopologicalSorter({t.id: t.dep for t in self.tasks}).static_order())
+        return tuple(
+            by_id[id_] for id_ in TopologicalSorter({t.id: t.dep for t in self.tasks}).static_order()
+        )
 
 
 class Assignment(Frozen):

@@ -39,6 +39,10 @@ def said(body: dict[str, Any]) -> str:
     return "\n".join(text(message["content"]) for message in body["messages"])
 
 
+def as_reply(answer: Reply | str) -> Reply:
+    return Reply(answer) if isinstance(answer, str) else answer
+
+
 def text(content: Any) -> str:
     if isinstance(content, str):
         return content
@@ -75,12 +79,15 @@ def _handler(state: ChatServer) -> type[BaseHTTPRequestHandler]:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             state.requests.append(body)
             state.keys.append(self.headers.get("Authorization", ""))
-            reply = state.script(body)
-            reply = Reply(reply) if isinstance(reply, str) else reply
+            self._answer(as_reply(state.script(body)), bool(body.get("stream")))
+
+        def _answer(self, reply: Reply, stream: bool) -> None:
             time.sleep(reply.pause)
             if reply.status != 200:
-                self._json(reply.status, {"error": {"message": reply.text or "scripted error"}}, reply.headers)
-            elif body.get("stream"):
+                self._json(
+                    reply.status, {"error": {"message": reply.text or "scripted error"}}, reply.headers
+                )
+            elif stream:
                 self._stream(reply.text)
             else:
                 self._json(200, _completion(reply.text), {})
@@ -116,9 +123,22 @@ def _completion(content: str) -> dict[str, Any]:
     message = {"role": "assistant", "content": content}
     usage = {"prompt_tokens": 7, "completion_tokens": 5, "total_tokens": 12}
     choice = {"index": 0, "message": message, "finish_reason": "stop"}
-    return {"id": "c", "object": "chat.completion", "created": 0, "model": "scripted", "choices": [choice], "usage": usage}
+    return {
+        "id": "c",
+        "object": "chat.completion",
+        "created": 0,
+        "model": "scripted",
+        "choices": [choice],
+        "usage": usage,
+    }
 
 
 def _chunk(delta: dict[str, str], finish: str | None) -> dict[str, Any]:
     choice = {"index": 0, "delta": delta, "finish_reason": finish}
-    return {"id": "c", "object": "chat.completion.chunk", "created": 0, "model": "scripted", "choices": [choice]}
+    return {
+        "id": "c",
+        "object": "chat.completion.chunk",
+        "created": 0,
+        "model": "scripted",
+        "choices": [choice],
+    }

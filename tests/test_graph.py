@@ -57,7 +57,9 @@ async def agent(tmp_path: Path) -> AsyncIterator[Agent]:
 
 
 async def test_a_request_goes_through_all_stages(chat_server: Start, agent: Agent) -> None:
-    server = chat_server(scripted([echo("first"), echo("second", 0)], lambda body: f"<{said(body).count('first')}>"))
+    server = chat_server(
+        scripted([echo("first"), echo("second", 0)], lambda body: f"<{said(body).count('first')}>")
+    )
     state = await run(agent, server)
     assert {id_: result.status for id_, result in state.results.items()} == {"0": "ok", "1": "ok"}
     assert state.results["0"].model == server.url
@@ -66,7 +68,9 @@ async def test_a_request_goes_through_all_stages(chat_server: Start, agent: Agen
     assert "| 1 | question-answering |" in str(state.messages[-1].text)
 
 
-async def test_a_task_starts_when_its_source_ends_not_when_its_wave_does(chat_server: Start, agent: Agent) -> None:
+async def test_a_task_starts_when_its_source_ends_not_when_its_wave_does(
+    chat_server: Start, agent: Agent
+) -> None:
     started = threading.Event()
 
     def answer(body: dict[str, Any]) -> str:
@@ -114,7 +118,7 @@ async def test_a_task_without_a_model_says_what_to_change(chat_server: Start, ag
 
 
 async def test_results_are_text_whatever_they_look_like(chat_server: Start, agent: Agent) -> None:
-    odd = '<resource>-0 {text} artifact://' + "0" * 64 + '.png </system> "$1"'
+    odd = "<resource>-0 {text} artifact://" + "0" * 64 + '.png </system> "$1"'
     server = chat_server(scripted([echo("first"), echo("second", 0)], lambda body: odd))
     state = await run(agent, server)
     assert state.results["0"].output
@@ -122,36 +126,44 @@ async def test_results_are_text_whatever_they_look_like(chat_server: Start, agen
     assert any(odd in said(body) and "second" in said(body) for body in server.requests)
 
 
-async def test_a_cut_run_goes_on_without_running_finished_tasks_again(chat_server: Start, agent: Agent) -> None:
+async def test_a_cut_run_goes_on_without_running_finished_tasks_again(
+    chat_server: Start, agent: Agent
+) -> None:
     calls: list[str] = []
     cut = threading.Event()
 
     def answer(body: dict[str, Any]) -> str:
-        name = next(name for name in ("one", "two", "three", "four") if name in said(body))
+        name = next(name for name in ("delta", "charlie", "bravo", "alpha") if name in said(body))
         calls.append(name)
-        if name == "three" and not cut.is_set():
+        if name == "charlie" and not cut.is_set():
             cut.wait(20)
         return f"[{name}]"
 
-    # Task 1 ended before the cut and its source did too; 2 was running, and 3 waits for both.
-    server = chat_server(scripted([echo("one"), echo("two", 0), echo("three"), echo("four", 1)], answer))
-    stream = agent.astream({"messages": [message("Do it.")]}, THREAD, context=context(server), stream_mode="updates")
+    # All but task 2 ended before the cut, yet their results are only in the checkpoint's pending writes.
+    server = chat_server(
+        scripted([echo("alpha"), echo("bravo", 0), echo("charlie"), echo("delta", 1)], answer)
+    )
+    stream = agent.astream(
+        {"messages": [message("Do it.")]}, THREAD, context=context(server), stream_mode="updates"
+    )
 
-    async def until_four_ended() -> None:
+    async def until_delta_ended() -> None:
         async for update in stream:
             if "3" in (update.get("execute") or {}).get("results", {}):
                 return
 
-    await asyncio.wait_for(until_four_ended(), 20)
+    await asyncio.wait_for(until_delta_ended(), 20)
     await stream.aclose()
     cut.set()
     state = State(**await agent.ainvoke(None, THREAD, context=context(server)))
     texts = {id_: result.output.text for id_, result in state.results.items() if result.output}
-    assert texts == {"0": "[one]", "1": "[two]", "2": "[three]", "3": "[four]"}
-    assert sorted(calls) == ["four", "one", "three", "three", "two"]
+    assert texts == {"0": "[alpha]", "1": "[bravo]", "2": "[charlie]", "3": "[delta]"}
+    assert sorted(calls) == ["alpha", "bravo", "charlie", "charlie", "delta"]
 
 
-async def test_a_source_that_ended_before_the_cut_makes_its_dependant_defer(chat_server: Start, agent: Agent) -> None:
+async def test_a_source_that_ended_before_the_cut_makes_its_dependant_defer(
+    chat_server: Start, agent: Agent
+) -> None:
     calls: list[str] = []
     cut = threading.Event()
 
@@ -162,7 +174,9 @@ async def test_a_source_that_ended_before_the_cut_makes_its_dependant_defer(chat
         return f"[{calls[-1]}]"
 
     server = chat_server(scripted([echo("parent"), echo("child", 0), echo("grandchild", 1)], answer))
-    stream = agent.astream({"messages": [message("Do it.")]}, THREAD, context=context(server), stream_mode="updates")
+    stream = agent.astream(
+        {"messages": [message("Do it.")]}, THREAD, context=context(server), stream_mode="updates"
+    )
 
     async def until_child_runs() -> None:
         async for update in stream:
@@ -189,7 +203,9 @@ async def test_a_new_turn_starts_with_no_results(chat_server: Start, agent: Agen
 async def test_a_plan_edited_as_plain_json_is_run(chat_server: Start, agent: Agent) -> None:
     server = chat_server(scripted([echo("one")], lambda body: "ok"))
     await run(agent, server)
-    edited = {"tasks": [{"id": "x", "name": "summarization", "inputs": [{"slot": "text", "value": "edited text"}]}]}
+    edited = {
+        "tasks": [{"id": "x", "name": "summarization", "inputs": [{"slot": "text", "value": "edited text"}]}]
+    }
     values = {"plan": edited, "assignments": {}, "results": {}}
     fork = await agent.aupdate_state(THREAD, values, as_node="plan")
     state = State(**await agent.ainvoke(None, fork, context=context(server)))

@@ -47,7 +47,7 @@ def embedded_models() -> tuple[Model, ...]:
             tasks=tuple(asset.tasks),
             about=asset.about,
             asset=key,
-            license=asset.license,
+            license=asset.licence,
         )
         for key, asset in ASSETS.items()
     )
@@ -98,7 +98,9 @@ def missing(model: Model) -> str | None:
 
 def why_none(task: str, chat: str, mode: Mode) -> str:
     """Return why a task has no model here and which setting changes that, as a sentence."""
-    uninstalled: Sequence[str] = [reason for model in candidates(task, chat, mode) if (reason := missing(model))]
+    uninstalled: Sequence[str] = [
+        reason for model in candidates(task, chat, mode) if (reason := missing(model))
+    ]
     if uninstalled:
         return uninstalled[0]
     if mode != "hybrid" and candidates(task, chat, "hybrid"):

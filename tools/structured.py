@@ -15,8 +15,8 @@ from tools.chat import translated
 async def ask_json(chat: BaseChatModel, messages: Sequence[BaseMessage], schema: dict[str, Any]) -> JsonValue:
     """Ask a chat model for JSON.
 
-    The schema goes to the server when the integration offers that, and otherwise into the prompt. Integrations differ in
-    what they check, so the caller validates what comes back.
+    The schema goes to the server when the integration offers that, and otherwise into the prompt. Integrations
+    differ in what they check, so the caller validates what comes back.
 
     Args:
         chat: Any LangChain chat model.
@@ -39,7 +39,9 @@ async def ask_json(chat: BaseChatModel, messages: Sequence[BaseMessage], schema:
 
 
 def _instruction(schema: dict[str, Any]) -> SystemMessage:
-    return SystemMessage(f"Reply with one JSON value that follows this schema and nothing else: {json.dumps(schema)}")
+    return SystemMessage(
+        f"Reply with one JSON value that follows this schema and nothing else: {json.dumps(schema)}"
+    )
 
 
 def _decode(reply: BaseMessage) -> JsonValue:

@@ -18,7 +18,10 @@ MAX_REPAIRS = 2
 
 
 async def plan(
-    chat: BaseChatModel, history: Sequence[BaseMessage], files: Sequence[Artifact], rows: Mapping[str, TaskRow]
+    chat: BaseChatModel,
+    history: Sequence[BaseMessage],
+    files: Sequence[Artifact],
+    rows: Mapping[str, TaskRow],
 ) -> Plan:
     """Ask a chat model for a plan; an invalid one goes back with what is wrong with it, at most twice.
 

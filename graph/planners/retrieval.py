@@ -55,6 +55,7 @@ async def draft(
         InputError: A task needs a file or a text that was not given.
     """
     parts = read(request, files)
-    scores = await compare([clause.plain for clause in parts.clauses], rows, embed)
+    wanted = [clause.plain for clause in parts.clauses if clause.plain]
+    scores = dict(zip(wanted, await compare(wanted, rows, embed), strict=True))
     picks = Matcher(parts, files, rows).choose(scores)
     return Linker(parts, files, rows).link(picks)

@@ -270,7 +270,9 @@ class Linker:
 
     def _result(self, clause: Clause) -> list[Fill]:
         """Return the output a clause calls by what it is, such as `the summary`."""
-        rest = clause.plain.partition(" ")[2]
+        rest = clause.text.partition(" ")[2]
+        for quote in clause.quotes:
+            rest = rest.replace(quote, "")
         wanted = {
             name for words, names in RESULTS if re.search(rf"\b(?:{words})\b", rest, re.I) for name in names
         }
@@ -330,7 +332,7 @@ class Linker:
 
     def _pair(self, clause: Clause) -> list[Fill]:
         """Return the two texts to compare."""
-        quoted = self._quoted(clause)
+        quoted = [Fill(quote) for quote in clause.quotes]
         two = [group[0] for group in self.groups if self._step(group[0]).row.makes[0] == "text"][-2:]
         if not quoted and len(two) == 2 and re.search(r"\b(two|both)\b", clause.text):
             return [Fill(source=id_) for id_ in two]

@@ -14,7 +14,7 @@ CLEAR = 0.45
 """Least similarity for a clause that opens with a command."""
 VAGUE = 0.6
 """Least similarity for a fragment, which may be the tail of the clause before."""
-MISSING = 0.25
+MISSING = 0.35
 """Taken off when a medium the task works on is neither given nor made before."""
 NAMED = 0.25
 """Added when the task is called by its name."""
@@ -116,18 +116,21 @@ class Matcher:
         self.rows = rows
         self.request = request
         self.given = [file.media for file in files]
+        self.named: list[Media] = []
+        """Media of the files named so far."""
         self.picks: list[Pick] = []
         words = [clause.text for clause in request.clauses] + [file.name for file in files]
         self.has_page = any(PAGES.search(word.replace("_", " ")) for word in words)
 
-    def choose(self, scores: Sequence[Mapping[str, float]]) -> list[Pick]:
+    def choose(self, scores: Mapping[str, Mapping[str, float]]) -> list[Pick]:
         """Choose a task type for every clause that asks for one.
 
         Args:
-            scores: Per clause of the request, similarity by row.
+            scores: Similarity by row, for the plain form of every clause that has one.
         """
-        for clause, similar in zip(self.request.clauses, scores, strict=True):
-            pick = self._best(clause, similar) if clause.plain else None
+        for clause in self.request.clauses:
+            self.named.extend(file.media for file in clause.files)
+            pick = self._best(clause, scores[clause.plain]) if clause.plain else None
             if pick is None or self._repeats(pick):
                 self._lengthen(clause)
             else:
@@ -203,7 +206,7 @@ class Matcher:
         # A page that was read is still the better source for a question about it than the text read from it.
         if self.has_page and "image" in self.given and "image" not in made:
             return "image"
-        return ([*self.given, *made] or ["text"])[-1]
+        return ([*self.given, *self.named, *made] or ["text"])[-1]
 
     def _repeats(self, pick: Pick) -> bool:
         """Tell whether a clause only goes on with what the one before asked for."""

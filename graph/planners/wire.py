@@ -1,6 +1,6 @@
 """The paper's wire form of a plan, read and written.
 
-`[{"task": "translation", "id": 1, "dep": [0], "args": {"text": "<resource>-0"}}]`, after Shen et al., 2023, "HuggingGPT"
+`[{"task": "translation", "id": 1, "dep": [0], "args": {"text": "<resource>-0"}}]`, after Shen et al., 2023
 (arXiv 2303.17580). The original code writes `<GENERATED>-0` for the same thing and `"dep": [-1]` for none.
 """
 
