@@ -1,0 +1,98 @@
+"""How worker processes start: forked from a small server, never from the main process with its threads."""
+
+import ctypes
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from multiprocessing.context import ForkServerContext, ForkServerProcess
+from multiprocessing.popen_forkserver import Popen
+from multiprocessing.process import BaseProcess
+
+_PR_SET_PDEATHSIG = 1
+LIBRARY_SETTINGS = {
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    "HF_HUB_OFFLINE": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+}
+"""Environment of workers: libraries show nothing, fetch nothing and start no threads beyond their share."""
+_main = threading.Lock()
+
+
+class WorkerProcess(ForkServerProcess):
+    """A process that does not import the program it serves.
+
+    `multiprocessing` runs the main script again in every child. Workers only call functions of importable
+    modules, so that would cost a second and the memory of the whole application, and a script without
+    `if __name__ == "__main__"` would start its own work again.
+    """
+
+    @staticmethod
+    def _Popen(process_obj: BaseProcess) -> Popen:  # noqa: N802 - the name is multiprocessing's
+        with _main_hidden():
+            return ForkServerProcess._Popen(process_obj)
+
+
+class WorkerContext(ForkServerContext):
+    """The `multiprocessing` context of all workers."""
+
+    Process = WorkerProcess
+
+
+def context() -> WorkerContext:
+    """Return the context that workers are started with."""
+    made = WorkerContext()
+    made.set_forkserver_preload(["tools.experts.preload"])
+    return made
+
+
+@contextmanager
+def _main_hidden() -> Iterator[None]:
+    with _main:
+        names = vars(sys.modules["__main__"])
+        hidden: dict[str, object] = {
+            name: names.pop(name) for name in ("__file__", "__spec__") if name in names
+        }
+        names["__spec__"] = None
+        try:
+            yield
+        finally:
+            names.update(hidden)
+
+
+def threads() -> int:
+    """Return how many threads a worker may use: half of the cores, since two models often run at once."""
+    return max(1, (os.cpu_count() or 1) // 2)
+
+
+def prepare() -> None:
+    """Set up a worker process; runs in it before its first call."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # A handler in Python would wait until a library written in C returns.
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    # The main process may print exactly one JSON object there.
+    os.dup2(2, 1)
+    os.environ.update(LIBRARY_SETTINGS, OMP_NUM_THREADS=str(threads()))
+    # By default progress bars share a semaphore between processes, which a killed worker would leave behind.
+    import_module("tqdm").tqdm.set_lock(threading.RLock())
+    follow_parent()
+
+
+def follow_parent() -> None:
+    """Make this process end when its parent does, even when the parent is killed.
+
+    On Linux the kernel does it (`man 2 prctl`), whatever library is running; elsewhere a thread watches.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if parent := multiprocessing.parent_process():
+        threading.Thread(target=_end_after, args=(parent,), daemon=True).start()
+
+
+def _end_after(parent: BaseProcess) -> None:
+    parent.join()
+    os._exit(1)
