@@ -21,6 +21,9 @@ class Commands(TyperGroup):
         except HuggingGPTError as error:
             say(f"Error: {error}")
             raise typer.Exit(code_of(error)) from None
+        except KeyboardInterrupt:
+            say("Stopped.")
+            raise typer.Exit(INTERRUPTED) from None
 
 
 def code_of(error: HuggingGPTError) -> int:

@@ -5,7 +5,7 @@ import os
 import secrets
 import sqlite3
 import threading
-from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Protocol, TypeVar
 
@@ -19,10 +19,11 @@ from pydantic import ValidationError
 from app.errors import INTERRUPTED
 from graph.agent import Agent, build
 from graph.context import Context
+from graph.events import DownloadEvent
 from graph.files import message
 from graph.state import Request, State
 from tools.artifacts import store
-from tools.assets import cancelled
+from tools.assets import cancelled, on_progress
 from tools.errors import InputError, SetupError
 from tools.experts import workers
 from tools.ingest import ingest
@@ -162,6 +163,7 @@ async def follow(
     config["metadata"] = context.model_dump(mode="json")
     stop = threading.Event()
     cancelled.set(stop)
+    on_progress.set(_reporter(listener))
     try:
         async for mode, payload in agent.astream(
             given, config, context=context, stream_mode=["updates", "custom", "messages"]
@@ -177,6 +179,17 @@ async def planned(given: Request, context: Context) -> State:
     agent, config = build(InMemorySaver()), config_of(new_thread())
     await agent.ainvoke(given, config, context=context, interrupt_after=["plan"])
     return state_of(await agent.aget_state(config))
+
+
+def _reporter(listener: Listener) -> Callable[[str, int, int], None]:
+    """Return what reports downloads outside of tasks, from any thread, to a listener on this event loop."""
+    events = asyncio.get_running_loop()
+
+    def report(asset: str, done: int, total: int) -> None:
+        event = DownloadEvent(type="download", asset=asset, done=done, total=total)
+        events.call_soon_threadsafe(listener.take, "custom", event)
+
+    return report
 
 
 def config_of(thread: str) -> RunnableConfig:

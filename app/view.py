@@ -47,7 +47,7 @@ class View:
     console: Console
     streams: bool = True
     begun: bool = False
-    """Whether anything has happened yet."""
+    """Whether the run has begun, so that it can be taken up again."""
     names: dict[str, str] = field(default_factory=dict)
     """Names of files by their references."""
     _rows: dict[str, _Row] = field(default_factory=dict)
@@ -68,7 +68,6 @@ class View:
             "custom": self._reported,
             "messages": self._written,
         }
-        self.begun = True
         handlers[mode](payload)
 
     def know(self, files: Sequence[Artifact]) -> None:
@@ -118,11 +117,10 @@ class View:
 
     def _planned(self, plan: Plan) -> None:
         self._rows = {task.id: _Row(task.name) for task in plan.ordered()}
+        self.stop()
         if plan.tasks:
             self.console.print(tree(plan, self.names))
-            if self.console.is_terminal:
-                self._live = Live(get_renderable=self._table, console=self.console, refresh_per_second=4)
-                self._live.start()
+            self._start()
 
     def _assigned(self, assignments: Mapping[str, Assignment]) -> None:
         for id_, assignment in assignments.items():
@@ -143,12 +141,19 @@ class View:
         if event["type"] == "note":
             self.console.print(f"Note: {event['text']}", markup=False, highlight=False)
         elif event["type"] == "download":
-            self._downloads[event["asset"]] = (event["done"], event["total"])
+            self._fetching(event["asset"], event["done"], event["total"])
         else:
             self._changed(
                 **{name: value for name, value in event.items() if name not in ("type", "id")},
                 id_=event["id"],
             )
+
+    def _fetching(self, asset: str, done: int, total: int) -> None:
+        before, self._downloads[asset] = self._downloads.get(asset, (-1, total)), (done, total)
+        self._start()
+        # Without a table that changes, a line at every tenth tells enough.
+        if not self._live and 10 * done // total > 10 * before[0] // total:
+            self.console.print(_progress(asset, done, total), markup=False, highlight=False)
 
     def _changed(
         self, id_: str, status: str, model: str | None = None, seconds: float | None = None, reason: str = ""
@@ -175,6 +180,16 @@ class View:
         self.console.print(text, end="", markup=False, highlight=False, soft_wrap=True)
         self._answer += text
 
+    def _start(self) -> None:
+        if self.console.is_terminal and not self._live:
+            self._live = Live(
+                get_renderable=self._table,
+                console=self.console,
+                refresh_per_second=4,
+                transient=not self._rows,
+            )
+            self._live.start()
+
     def stop(self) -> None:
         """Leave the table as it is."""
         if self._live:
@@ -182,12 +197,13 @@ class View:
             self._live = None
 
     def _table(self) -> RenderableType:
-        waiting = [(name, done, total) for name, (done, total) in self._downloads.items() if done < total]
-        lines = [
-            Text(f"fetching {name}: {done / 1e6:.0f} of {total / 1e6:.0f} MB")
-            for name, done, total in waiting
-        ]
-        return Group(_tasks_table(self._rows), *lines)
+        coming = {name: part for name, part in self._downloads.items() if part[0] < part[1]}
+        lines = [Text(_progress(name, done, total)) for name, (done, total) in coming.items()]
+        return Group(*([_tasks_table(self._rows)] if self._rows else []), *lines)
+
+
+def _progress(asset: str, done: int, total: int) -> str:
+    return f"fetching {asset}: {done / 1e6:.0f} of {total / 1e6:.0f} MB"
 
 
 def _line(id_: str, row: _Row) -> str:

@@ -28,6 +28,7 @@ def start(request: str, files: Sequence[str], options: Options, thread: str | No
     async def work(agent: Agent, shown: view.View) -> State:
         shown.know(kept := await runs.taken(files))
         given = runs.request_of(request, kept)
+        shown.begun = True
         return await runs.follow(agent, name, given, context, shown)
 
     _go(name, work, as_json)
@@ -44,6 +45,7 @@ def resume(thread: str, options: Options, as_json: bool) -> None:
             shown.show(state)
             return state
         shown.begin(state)
+        shown.begun = True
         return await runs.follow(agent, thread, None, runs.kept_context(snapshot, options), shown)
 
     _go(thread, work, as_json)
@@ -53,8 +55,11 @@ def show(thread: str, as_json: bool) -> None:
     """Show a thread as it is."""
 
     async def work(agent: Agent, shown: view.View) -> State:
-        state = runs.state_of(await runs.snapshot_of(agent, thread))
+        snapshot = await runs.snapshot_of(agent, thread)
+        state = runs.state_of(snapshot)
         shown.show(state)
+        if snapshot.next:
+            say(f"This run is unfinished; go on with: hugginggpt resume {thread}")
         return state
 
     _go(thread, work, as_json, fails=False)
