@@ -5,6 +5,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from langchain_core.messages import ToolMessage
 
@@ -39,9 +40,7 @@ async def attempt(
     Returns:
         The first output, or the reasons why none of the models had one.
     """
-    on_progress.set(
-        lambda asset, done, total: emit(DownloadEvent(type="download", asset=asset, done=done, total=total))
-    )
+    on_progress.set(partial(_report, emit))
     start = time.monotonic()
     queue, retried, reasons = deque(assignment.models), set[str](), list[str]()
     model: str | None = None
@@ -61,6 +60,10 @@ async def attempt(
             await asyncio.sleep(BACKOFF_SECONDS)
     error = TaskError(reason=" ".join(dict.fromkeys(reasons)) or assignment.reason)
     return TaskResult(error=error, model=model, attempts=len(reasons), seconds=time.monotonic() - start)
+
+
+def _report(emit: Emit, asset: str, done: int, total: int) -> None:
+    emit(DownloadEvent(type="download", asset=asset, done=done, total=total))
 
 
 async def _call(

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from langchain_core.messages import AIMessage, BaseMessage, SystemMessage
 from langgraph.runtime import Runtime
@@ -14,13 +14,27 @@ from prompts import render
 from tools.artifacts import store
 from tools.chat import chat_model, translated
 from tools.errors import HuggingGPTError
+from tools.models import EMBEDDED
 from tools.outputs import Artifact
 
-RESULT_CHARS = 6000
-"""Length of all results together in the prompt; each gets an equal share."""
 HISTORY = 8
 """Messages that the chat model reads when it converses."""
-MAX_TOKENS = 400
+
+
+class Limits(NamedTuple):
+    """How much the chat model reads and writes here."""
+
+    read: int
+    """Characters of all results together; each gets an equal share."""
+    write: int
+    """Tokens."""
+
+
+LIMITS = {EMBEDDED: Limits(read=3_000, write=200)}
+"""By chat model: the embedded one reads some 80 tokens a second on two cores and writes 25."""
+OTHER_LIMITS = Limits(read=24_000, write=1_000)
+SHOWN = 200
+"""Characters of a result in the table of what was done."""
 
 
 async def respond(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
@@ -31,7 +45,8 @@ async def respond(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
         each file and each text that a later turn may refer to.
     """
     context, done = context_of(runtime), _done(state)
-    prompt = _from_results(state, done) if done else _conversation(state)
+    limits = LIMITS.get(context.model, OTHER_LIMITS)
+    prompt = _from_results(state, digest(done, limits.read)) if done else _conversation(state)
     prose = await _ask(context, prompt, done)
     content: list[Any] = [{"type": "text", "text": str(prose.text).strip()}]
     if done:
@@ -52,16 +67,18 @@ def answer_of(state: State) -> str:
 def table(done: Sequence[tuple[Task, TaskResult]]) -> str:
     """Return what was done as a Markdown table; its facts come from the results, never from a model."""
     rows = [
-        f"| {task.id} | {task.name} | {result.model or '-'} | {_outcome(result)} |" for task, result in done
+        f"| {task.id} | {task.name} | {result.model or '-'} | {result.seconds:.1f} s | {_outcome(result)} |"
+        for task, result in done
     ]
-    return "\n".join(["| | task | model | outcome |", "| --- | --- | --- | --- |", *rows])
+    return "\n".join(["| | task | model | time | result |", "| --- | --- | --- | --- | --- |", *rows])
 
 
 def _outcome(result: TaskResult) -> str:
     if result.error:
-        return f"{result.status}: {result.error.reason}".replace("|", "/").replace("\n", " ")
-    names = ", ".join(file.name for file in result.output.files) if result.output else ""
-    return f"{result.seconds:.1f} s" + (f", {names}" if names else "")
+        text = f"{result.status}: {result.error.reason}"
+    else:
+        text = result.output.text if result.output else ""
+    return _cut(" ".join(text.replace("|", "/").split()), SHOWN)
 
 
 def _done(state: State) -> list[tuple[Task, TaskResult]]:
@@ -74,14 +91,18 @@ async def _ask(
 ) -> AIMessage:
     """Ask the chat model; results are told without it when it cannot be reached."""
     try:
-        chat = await chat_model(context.model, max_tokens=MAX_TOKENS, timeout=context.chat_timeout)
+        chat = await chat_model(
+            context.model,
+            max_tokens=LIMITS.get(context.model, OTHER_LIMITS).write,
+            timeout=context.chat_timeout,
+        )
         with translated(chat):
             return AIMessage.model_validate((await chat.ainvoke(prompt)).model_dump())
     except HuggingGPTError as error:
         if not done:
             raise
         return AIMessage(
-            f"These are the results as they came; no answer could be written from them. {error}\n{digest(done)}"
+            f"These are the results as they came; no answer could be written from them. {error}\n{digest(done, OTHER_LIMITS.read)}"
         )
 
 
@@ -89,22 +110,25 @@ def _conversation(state: State) -> list[BaseMessage]:
     return [SystemMessage(render("converse")), *map(as_text, state.messages[-HISTORY:])]
 
 
-def _from_results(state: State, done: Sequence[tuple[Task, TaskResult]]) -> list[BaseMessage]:
+def _from_results(state: State, results: str) -> list[BaseMessage]:
     notes = "".join(f"\nNote: {note}" for note in state.notes)
-    return [SystemMessage(render("respond", results=digest(done) + notes)), as_text(state.messages[-1])]
+    return [SystemMessage(render("respond", results=results + notes)), as_text(state.messages[-1])]
 
 
-def digest(done: Sequence[tuple[Task, TaskResult]]) -> str:
-    """Return the results as text, every one cut to its share of `RESULT_CHARS`."""
-    share = RESULT_CHARS // max(len(done), 1)
+def digest(done: Sequence[tuple[Task, TaskResult]], chars: int) -> str:
+    """Return the results as text, every one cut to its share of that many characters."""
+    share = chars // max(len(done), 1)
     return "\n".join(f"{task.id}. {task.name}: {_told(result, share)}" for task, result in done)
 
 
 def _told(result: TaskResult, share: int) -> str:
     if result.error:
         return f"{result.status.upper()}. {result.error.reason}"
-    text = result.output.text if result.output else ""
-    return text if len(text) <= share else f"{text[:share]} ... (cut)"
+    return _cut(result.output.text if result.output else "", share)
+
+
+def _cut(text: str, length: int) -> str:
+    return text if len(text) <= length else f"{text[:length].rstrip()} ..."
 
 
 def _files(done: Sequence[tuple[Task, TaskResult]]) -> list[Artifact]:

@@ -3,9 +3,9 @@
 import asyncio
 import json
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from chat_server import ChatServer, Reply, Script, said
@@ -16,7 +16,7 @@ from graph.agent import Agent, build
 from graph.context import Context
 from graph.files import message
 from graph.respond import answer_of
-from graph.state import State
+from graph.state import Request, State
 from tools.errors import InputError
 
 Start = Callable[[Script], ChatServer]
@@ -46,7 +46,9 @@ def context(server: ChatServer, **fields: Any) -> Context:
 
 
 async def run(agent: Agent, server: ChatServer, request: str = "Do it.", **fields: Any) -> State:
-    state = await agent.ainvoke({"messages": [message(request)]}, THREAD, context=context(server, **fields))
+    state = await agent.ainvoke(
+        Request(messages=[message(request)]), THREAD, context=context(server, **fields)
+    )
     return State(**state)
 
 
@@ -144,7 +146,7 @@ async def test_a_cut_run_goes_on_without_running_finished_tasks_again(
         scripted([echo("alpha"), echo("bravo", 0), echo("charlie"), echo("delta", 1)], answer)
     )
     stream = agent.astream(
-        {"messages": [message("Do it.")]}, THREAD, context=context(server), stream_mode="updates"
+        Request(messages=[message("Do it.")]), THREAD, context=context(server), stream_mode="updates"
     )
 
     async def until_delta_ended() -> None:
@@ -153,7 +155,7 @@ async def test_a_cut_run_goes_on_without_running_finished_tasks_again(
                 return
 
     await asyncio.wait_for(until_delta_ended(), 20)
-    await stream.aclose()
+    await cast(AsyncGenerator[Any, None], stream).aclose()
     cut.set()
     state = State(**await agent.ainvoke(None, THREAD, context=context(server)))
     texts = {id_: result.output.text for id_, result in state.results.items() if result.output}
@@ -175,7 +177,7 @@ async def test_a_source_that_ended_before_the_cut_makes_its_dependant_defer(
 
     server = chat_server(scripted([echo("parent"), echo("child", 0), echo("grandchild", 1)], answer))
     stream = agent.astream(
-        {"messages": [message("Do it.")]}, THREAD, context=context(server), stream_mode="updates"
+        Request(messages=[message("Do it.")]), THREAD, context=context(server), stream_mode="updates"
     )
 
     async def until_child_runs() -> None:
@@ -184,7 +186,7 @@ async def test_a_source_that_ended_before_the_cut_makes_its_dependant_defer(
                 return
 
     await asyncio.wait_for(until_child_runs(), 20)
-    await stream.aclose()
+    await cast(AsyncGenerator[Any, None], stream).aclose()
     cut.set()
     state = State(**await agent.ainvoke(None, THREAD, context=context(server)))
     assert [result.status for result in state.results.values()] == ["ok"] * 3
@@ -240,5 +242,5 @@ async def test_results_survive_a_chat_model_that_fails_at_the_end(chat_server: S
 
 async def test_no_thread_no_saver_no_problem(chat_server: Start) -> None:
     server = chat_server(scripted([echo("one"), echo("two", 0)], lambda body: "ok"))
-    state = State(**await build().ainvoke({"messages": [message("Do it.")]}, context=context(server)))
+    state = State(**await build().ainvoke(Request(messages=[message("Do it.")]), context=context(server)))
     assert len(state.results) == 2
