@@ -3,15 +3,25 @@
 Each clause of the request is compared with the example phrases of the task table; the closest row is its task.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 
 from graph.planners.retrieval_clauses import read
 from graph.planners.retrieval_examples import Embed, compare
-from graph.planners.retrieval_linking import Linker, Step
+from graph.planners.retrieval_linking import Linker
 from graph.planners.retrieval_matching import Matcher
+from graph.planners.retrieval_steps import Step
 from graph.state import Plan, Task
+from tools.errors import InputError
 from tools.outputs import Artifact
 from tools.tasks import TaskRow
+
+FILE_NAME = re.compile(
+    r"(?<![\w./:@-])(?<!\bas )(?<!\bto )(?<!into )(?<!named )(?<!called )[\w-]+\."
+    r"(?:jpe?g|png|gif|bmp|webp|tiff?|wav|mp3|flac|ogg|m4a|mp4|avi|mov|webm|txt|md|csv|tsv|xlsx|pdf)\b",
+    re.I,
+)
+"""A file name that is not the tail of an address or path, nor what a result is to be called."""
 
 __all__ = ["Embed", "Step", "draft", "plan"]
 
@@ -32,6 +42,8 @@ async def plan(request: str, files: Sequence[Artifact], rows: Mapping[str, TaskR
         InputError: A task needs a file or a text that was not given.
     """
     steps = await draft(request, files, rows, embed)
+    if steps and (name := _missing(request, files)):
+        raise InputError(f"There is no file {name!r} in this conversation; add it with --file.")
     if all(step.row.name == "conversational" for step in steps):
         return Plan()
     return Plan(tasks=tuple(Task(id=step.id, name=step.row.name, inputs=step.inputs) for step in steps))
@@ -59,3 +71,9 @@ async def draft(
     scores = dict(zip(wanted, await compare(wanted, rows, embed), strict=True))
     picks = Matcher(parts, files, rows).choose(scores)
     return Linker(parts, files, rows).link(picks)
+
+
+def _missing(request: str, files: Sequence[Artifact]) -> str | None:
+    """Return the first file name in a request that none of the files has."""
+    known = " ".join(file.name.lower() for file in files)
+    return next((name for name in FILE_NAME.findall(request) if name.lower() not in known), None)

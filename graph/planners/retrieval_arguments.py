@@ -19,7 +19,8 @@ FROM = re.compile(
 )
 LISTED = re.compile(
     r"\b(?:labels?|categor(?:y|ies)|classes|class|topics?|options|as|"
-    r"(?:is|whether) (?:this|that|the|my) (?!\w+ or\b)\w+(?: is)?|(?:is|whether) (?:it|this|that)(?: is)?|are (?:they|these)|"
+    r"(?:is|whether) (?:this|that|the|my) (?!\w+ or\b)\w+(?: is)?|"
+    r"(?:is|whether) (?:it|this|that)(?: is)?|are (?:they|these)|"
     r"(?:does|do) (?:it|this|that|(?:the|this|my) \w+) (?:show|contain|sound like|look like)|"
     r"about|either)\s*:?\s+(.+)$",
     re.I | re.S,
@@ -39,7 +40,8 @@ MADE = (
     r"sounds?(?: effects?)?|visual\w*|representations?|music|scene)"
 )
 LEAD_IN = re.compile(
-    rf"^(?:\w+\s+){{1,3}}?{MADE}(?:\s+file)?\s*(?:(?:of|showing|with|about|for|that (?:shows|represents|visuali[sz]es|depicts)|"
+    rf"^(?:\w+\s+){{1,3}}?{MADE}(?:\s+file)?\s*"
+    r"(?:(?:of|showing|with|about|for|that (?:shows|represents|visuali[sz]es|depicts)|"
     r"representing|depicting|in which|where|from|based on|using)\b\s*)?",
     re.I,
 )
@@ -92,6 +94,24 @@ def labels(text: str) -> list[str]:
     parts = re.split(r"\s*,\s*(?:or\s+|and\s+)?|\s+or\s+|\s+and\s+", match[1])
     words = [re.sub(r"^(?:a|an|the|either|of)\s+", "", part).strip() for part in parts]
     return [word for word in words if word and len(word.split()) <= 4]
+
+
+INLINE = re.compile(
+    r"^(?:(?:say|speak|pronounce)\s+(.+?)(?:\s+(?:aloud|out loud))?|"
+    rf"translate\s+(.+?)\s+(?:in)?to\s+{LANGUAGE.pattern}.*)$",
+    re.I,
+)
+
+
+def inline(text: str) -> str | None:
+    """Return a text that is said without quotes: `say hello world`, `translate good morning to French`."""
+    match = INLINE.match(text.strip().rstrip("."))
+    found = match and (match[1] or match[2])
+    return (
+        None
+        if not found or re.match(r"(?:the|this|that|it|them|these|my|what|something)\b", found, re.I)
+        else found
+    )
 
 
 def prompt(text: str) -> str:

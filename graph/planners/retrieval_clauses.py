@@ -24,7 +24,9 @@ CONTEXT = re.compile(
     r"^(?:(?:i|we)(?:'ve| have)?(?: (?:have|got|recorded|took|made|provide|attached?|uploaded?|will provide|am|was|"
     r"'m))|there (?:is|are)|this is|these are|here(?:'s| is| are)|it is|it's|"
     r"the \w+(?: \w+){0,3} (?:is|are|has|contains)\b|"
-    r"my \w+(?: \w+)? is|given|because|since|if|note that|for example|such as)\b(?!.*\?$)",
+    r"my \w+(?: \w+)? is|"
+    r"the (?:text|passage|article|context|sentence|paragraph)$|"
+    r"given|because|since|if|note that|for example|such as)\b(?!.*\?$)",
     re.I,
 )
 """What opens a clause that tells what there is."""
@@ -133,7 +135,12 @@ def stems(text: str) -> Iterator[str]:
 def _cut_payload(body: str) -> tuple[str, str | None]:
     """Cut off the text to work on: what follows an empty line or a colon, unless that is what to do."""
     head, gap, rest = body.partition("\n\n")
-    if gap and rest.strip() and not re.match(r"\s*(?:[-*]|\d+[.)])\s", rest) and not opens_command(_lead(rest)):
+    if (
+        gap
+        and rest.strip()
+        and not re.match(r"\s*(?:[-*]|\d+[.)])\s", rest)
+        and not opens_command(_lead(rest))
+    ):
         return head.rstrip(" :"), rest.strip()
     match = re.search(r":\s+", body)
     if match is None or COMMANDS.search(body[: match.start()]):

@@ -7,6 +7,7 @@ from functools import cache
 
 from graph.planners.retrieval_arguments import labels, names_a_language
 from graph.planners.retrieval_clauses import Clause, Request, stems
+from graph.planners.retrieval_words import ASKS, DRAWS, MEDIA_WORDS, PAGES, QUESTION, wanted_medium
 from tools.outputs import Artifact, Media
 from tools.tasks import TaskRow
 
@@ -18,39 +19,16 @@ MISSING = 0.35
 """Taken off when a medium the task works on is neither given nor made before."""
 NAMED = 0.25
 """Added when the task is called by its name."""
+AT_HAND = 0.05
+"""Added to tasks on the file that was given, before anything was made of it."""
+ASKING = 0.1
+"""Added to the tasks that answer questions when the clause is one."""
 OPENING = 0.2
 """Added when the first word of the clause opens an example, shared among all rows with such an example."""
 
 MADE = 0.1
 """Added when the task makes what the clause asks for (`generate a description`), taken off when it does not."""
 
-ASKS = re.compile(
-    r"^(?:who|whom|whose|what|when|where|why|which|how|is|are|was|were|does|do|did|has|"
-    r"(?:tell me|say|find out|give me|answer|let me know|find|get)\b(?! (?:a|an|some|it|them|this|all)\b))\b",
-    re.I,
-)
-MEDIA_WORDS: dict[Media, str] = {
-    "table": r"\b(tables?|tabular|spreadsheets?|csv|rows?|columns?)\b",
-    "video": r"\b(videos?|clips?|films?|movies?)\b",
-    "image": r"\b(images?|pictures?|photos?|photographs?|drawings?|paintings?|screenshots?)\b",
-    "audio": r"\b(audios?|recordings?|speech|sounds?|songs?|voice|music|podcasts?|spoken)\b",
-    "text": r"\b(texts?|sentences?|articles?|reviews?|messages?|passages?|transcripts?|summar\w+|stor(?:y|ies))\b",
-}
-WANTED: dict[Media, str] = {
-    "text": r"texts?|descriptions?|sentences?|passages?|paragraphs?|stor(?:y|ies)|summar(?:y|ies)|responses?|answers?|captions?",
-    "image": r"images?|pictures?|photos?|illustrations?|drawings?|paintings?",
-    "audio": r"audios?|speech|voice|music|sounds?",
-    "video": r"videos?|clips?|films?|animations?",
-}
-PRODUCES = re.compile(
-    r"^(?:generat|creat|mak|produc|writ|compos|provid|hav|giv|get|obtain|receiv)\w*(?: me| us)?((?: [\w-]+){1,4})",
-    re.I,
-)
-PAGES = re.compile(
-    r"\b(documents?|pages?|invoices?|receipts?|bills?|forms?|contracts?|letters?|scan(?:s|ned)?|statements?|reports?|"
-    r"certificates?|tickets?|menus?|checks?|cheques?)(?![a-z])",
-    re.I,
-)
 ANSWERERS: dict[Media, str] = {
     "text": "question-answering",
     "image": "visual-question-answering",
@@ -89,18 +67,14 @@ def called(row: TaskRow) -> re.Pattern[str]:
 def made(clause: Clause, row: TaskRow) -> float:
     """Return what is added because a row makes, or does not make, the thing a clause asks for."""
     wanted = wanted_medium(clause.plain)
-    return 0.0 if wanted is None else MADE if wanted == row.makes[0] else -MADE
-
-
-@cache
-def wanted_medium(text: str) -> Media | None:
-    """Return the medium of what is to be produced: the first word for one behind `generate`, `create` and the like."""
-    match = PRODUCES.match(text)
-    if match is None:
-        return None
-    found = {medium: re.search(rf"\b(?:{words})\b", match[1], re.I) for medium, words in WANTED.items()}
-    places = {medium: at.start() for medium, at in found.items() if at}
-    return min(places, key=lambda medium: places[medium]) if places else None
+    if re.match(r"\w+-text-to-image$", row.name):
+        # Without a picture to make, the clause asks for the condition image itself.
+        return MADE if wanted == "image" else -3 * MADE
+    if wanted is None:
+        return 0.0
+    if DRAWS.match(clause.plain) and "image" not in row.makes:
+        return -3 * MADE
+    return MADE if wanted == row.makes[0] else 0.0 if wanted in row.makes else -MADE
 
 
 @cache
@@ -115,7 +89,9 @@ class Matcher:
     def __init__(self, request: Request, files: Sequence[Artifact], rows: Mapping[str, TaskRow]) -> None:
         self.rows = rows
         self.request = request
-        self.given = [file.media for file in files]
+        self.given: list[Media] = [file.media for file in files]
+        if request.payload or request.quotes:
+            self.given.insert(0, "text")
         self.named: list[Media] = []
         """Media of the files named so far."""
         self.picks: list[Pick] = []
@@ -131,7 +107,7 @@ class Matcher:
         for clause in self.request.clauses:
             self.named.extend(file.media for file in clause.files)
             pick = self._best(clause, scores[clause.plain]) if clause.plain else None
-            if pick is None or self._repeats(pick):
+            if pick is None or self._repeats(pick) or self._adds_detail(pick):
                 self._lengthen(clause)
             else:
                 self.picks.append(pick)
@@ -149,7 +125,9 @@ class Matcher:
         """Return what is added to a row's similarity for this clause."""
         there = {*self.given, *(pick.row.makes[0] for pick in self.picks)}
         needs = {slot.media for slot in row.slots if slot.required and slot.media != "text"}
-        fit = -MISSING if needs - there else 0.0
+        fit = -MISSING if needs - there else AT_HAND if needs and not self.picks else 0.0
+        if row.slot("question") and QUESTION.match(clause.plain) and self.given:
+            fit += ASKING
         if row.slot("labels") and row.name.startswith("zero-shot") and len(labels(clause.text)) < 2:
             fit -= 1
         if (keyed := CONDITIONED.match(row.name)) and KEYS.get(
@@ -219,6 +197,13 @@ class Matcher:
             return False
         goes_on = re.match(r"\w+ing\b", pick.clause.plain)
         return not pick.clause.command or goes_on is not None or pick.row.name == "image-to-image"
+
+    def _adds_detail(self, pick: Pick) -> bool:
+        """Tell whether a fragment goes on with the description of what is to be made: `a dragon, a castle`."""
+        before = self.picks[-1] if self.picks else None
+        if before is None or pick.clause.command or before.clause.sentence != pick.clause.sentence:
+            return False
+        return before.row.name in ("text-generation", "text-to-image", "text-to-video", "text-to-audio")
 
     def _lengthen(self, clause: Clause) -> None:
         """Add a clause without a task of its own to the one before it, whose tail it is."""

@@ -14,6 +14,7 @@ ROWS = (
             "Convert the speech to text",
             "What does the speaker say?",
             "Make a transcript of the interview",
+            "Give me a transcript of this",
             "Recognise the speech in this audio file",
             "Turn the voice message into text",
             "Listen to the audio and type it out",

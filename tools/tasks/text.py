@@ -161,6 +161,7 @@ ROWS = (
             "Generate more text",
             "Rewrite the sentence in other words",
             "Paraphrase this text",
+            "Correct the grammar of this sentence",
             "Generate a description of the findings",
             "Create a new sentence from these keywords",
             "Produce a sample passage on the subject",

@@ -126,6 +126,7 @@ ROWS = (
             "Describe the picture",
             "Write a caption for this photo",
             "What is in this picture?",
+            "Extract the text",
             "Extract the text from the image",
             "Recognise the printed text on this scan",
             "Turn the image into text",

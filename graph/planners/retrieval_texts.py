@@ -1,0 +1,206 @@
+"""Find the text a clause is about: said in the request, made by an earlier step, or lying in a file."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from graph.planners import retrieval_arguments as arguments
+from graph.planners.retrieval_clauses import Clause, Request
+from graph.planners.retrieval_steps import Fill, Steps
+from tools.outputs import Artifact
+from tools.tasks import TaskRow
+
+ANSWERS = (
+    "question-answering",
+    "table-question-answering",
+    "visual-question-answering",
+    "document-question-answering",
+)
+DOCUMENTS = (
+    "automatic-speech-recognition",
+    "image-to-text",
+    "summarization",
+    "translation",
+    "text-generation",
+    "conversational",
+    "fill-mask",
+)
+"""Tasks that make a text to read, as opposed to an answer, labels or numbers."""
+CLASSES = (
+    "text-classification",
+    "zero-shot-classification",
+    "image-classification",
+    "zero-shot-image-classification",
+    "audio-classification",
+    "zero-shot-audio-classification",
+    "video-classification",
+    "tabular-classification",
+)
+DETECTORS = ("object-detection", "zero-shot-object-detection")
+RESULTS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    (r"summar(?:y|ies|i[sz]ed)|abstract|overview", ("summarization",)),
+    (r"translat(?:ions?|ed)", ("translation",)),
+    (r"transcri(?:pts?|ptions?|bed)|recogni[sz]ed (?:text|speech)", ("automatic-speech-recognition",)),
+    (r"captions?|descri(?:ptions?|bed)", ("image-to-text", "text-generation", "visual-question-answering")),
+    (r"answers?|answered", (*ANSWERS, "conversational")),
+    (r"entit(?:y|ies)|names", ("token-classification",)),
+    (r"objects?|labels|detect(?:ed|ion|ions)|boxes", (*DETECTORS, "image-classification")),
+    (r"class(?:es|ified|ifications?)?|categor(?:y|ies)|labels?", (*CLASSES, *DETECTORS)),
+    (r"sentiments?|emotions?|mood|tone", ("text-classification", "audio-classification")),
+    (r"similarity|score", ("sentence-similarity",)),
+    (r"respons(?:e|es)|repl(?:y|ies)|conversation", ("conversational",)),
+    (
+        r"stor(?:y|ies)|poem|passage|variations?|generated text|new text|new sentence|paragraph",
+        ("text-generation",),
+    ),
+    (r"extracted text|text (?:from|in|of) the (?:image|page|photo|picture)|page", ("image-to-text",)),
+)
+"""Words for what a task made, and the tasks that make it."""
+DIGESTS = ("summarization", "token-classification", "text-classification", "zero-shot-classification")
+"""Tasks for which `it` is a text to read rather than an answer or labels."""
+WRITERS = ("text-generation", "conversational")
+"""Tasks that take a prompt and make text."""
+REFERS = re.compile(
+    r"\b(it|its|them|this|these|that|those|result|results|output|outputs|based on|using|above|content|"
+    r"corresponding|related|both)\b"
+    r"|\b(?:of|from|with|for|about) the (?:\w+ )?(?:text|answer|recognized|identified|objects)\b",
+    re.I,
+)
+"""What points back to something made or given before."""
+FOLLOWS = re.compile(r"\b(based on|according to|match|using)\b", re.I)
+ASKED_BEFORE = re.compile(r"(?:answer|find|get|respond)\b.*\b(?:question|answer|it)\b", re.I)
+Filler = Callable[[TaskRow, Clause], list[Fill]]
+
+
+def prompted(row: TaskRow) -> bool:
+    """Tell whether a row's text is a prompt: a description of what is to be made."""
+    return row.name in WRITERS or (row.makes[0] != "text" and row.name != "text-to-speech")
+
+
+@dataclass
+class Texts:
+    """Fills the text slots of one request's steps."""
+
+    request: Request
+    files: Sequence[Artifact]
+    rows: Mapping[str, TaskRow]
+    steps: Steps
+    read_first: Callable[[Clause], list[Fill]]
+    """Adds the step that turns a recording or a page into text, where there is one."""
+    used: set[str] = field(default_factory=set)
+    """Quotes that already fill a slot."""
+
+    def fillers(self) -> Mapping[str, Filler]:
+        """Return how to fill the text slots of each name; all others take the text a clause is about."""
+        return {
+            "question": lambda _, clause: self.question(clause),
+            "target_language": lambda _, clause: [Fill(name) for name in arguments.languages(clause.text)[0]],
+            "source_language": lambda _, clause: _given(arguments.languages(clause.text)[1]),
+            "labels": lambda _, clause: _given(", ".join(arguments.labels(clause.text))),
+            "instruction": lambda _, clause: self._instruction(clause),
+            "other_text": lambda _, clause: self._pair(clause)[1:],
+            "text": self._main,
+        }
+
+    def about(self, row: TaskRow, clause: Clause) -> list[Fill]:
+        """Return the text a clause is about: one it names or quotes, else the last one made, else one given."""
+        return (
+            self._result(clause)
+            or self._quoted(clause)
+            or _text_file(clause.files)
+            or self._last(row)
+            or self._said()
+            or _text_file(self.files)
+            or self.read_first(clause)
+            or self.steps.making("text")
+            or _given(arguments.inline(clause.text))
+        )
+
+    def question(self, clause: Clause) -> list[Fill]:
+        """Return the question: quoted, given elsewhere, spoken in a recording, or the clause itself."""
+        said = (*clause.quotes, *self.request.quotes, self.request.payload or "")
+        asked = [text for text in said if text.endswith("?")]
+        free = [quote for quote in asked if quote not in self.used]
+        if free:
+            self.used.add(free[0])
+            return [Fill(free[0])]
+        if ASKED_BEFORE.match(clause.text):
+            written = arguments.question(self.request.payload or clause.text)
+            return self.steps.latest(DOCUMENTS) or [Fill(written)]
+        return [Fill(arguments.question(clause.text))]
+
+    def _main(self, row: TaskRow, clause: Clause) -> list[Fill]:
+        if row.slot("other_text"):
+            return self._pair(clause)[:1]
+        if not all(slot.required for slot in row.slots if slot.name == "text"):
+            return self._quoted(clause)
+        return self._prompt(row, clause) if prompted(row) else self.about(row, clause)
+
+    def _result(self, clause: Clause) -> list[Fill]:
+        """Return the output a clause calls by what it is, such as `the summary`."""
+        rest = clause.text.partition(" ")[2]
+        for quote in clause.quotes:
+            rest = rest.replace(quote, "")
+        wanted = (names for words, names in RESULTS if re.search(rf"\b(?:{words})\b", rest, re.I))
+        return self.steps.latest({name for names in wanted for name in names})
+
+    def _last(self, row: TaskRow) -> list[Fill]:
+        if row.name in DIGESTS:
+            return self.steps.latest(DOCUMENTS)
+        return self.steps.latest((*DOCUMENTS, *ANSWERS)) or self.steps.making("text")
+
+    def _quoted(self, clause: Clause) -> list[Fill]:
+        free = [quote for quote in clause.quotes if quote not in self.used]
+        self.used.update(free)
+        return [Fill(quote) for quote in free]
+
+    def _said(self) -> list[Fill]:
+        """Return the text given elsewhere in the request: after a colon, or quoted."""
+        free = [quote for quote in self.request.quotes if quote not in self.used]
+        self.used.update(free[:1])
+        return _given(self.request.payload or next(iter((*free, *self.request.quotes[-1:])), None))
+
+    def _prompt(self, row: TaskRow, clause: Clause) -> list[Fill]:
+        """Return what a text, picture, video or sound is to be made from."""
+        writes = row.name in WRITERS
+        refers = REFERS.search(clause.text) is not None
+        if made := self._result(clause) or (self._last(row) if refers else []):
+            return made
+        if clause.quotes and not (writes and self.request.payload):
+            return self._quoted(clause)
+        own = clause.text.strip().rstrip(".") if writes else arguments.prompt(clause.text)
+        if given := self._said():
+            return [Fill(f"{own}: {given[0].value}")] if writes else given
+        bare = len(own.split()) < (5 if writes else 2)
+        return (self._last(row) if bare else []) or _given(own)
+
+    def _pair(self, clause: Clause) -> list[Fill]:
+        """Return the two texts to compare: quoted with the clause, made before, or given elsewhere."""
+        quoted, made = [Fill(quote) for quote in clause.quotes], self._made_texts()
+        if len(quoted) >= 2:
+            return quoted[:2]
+        if len(made) >= 2 and not quoted:
+            return made[-2:]
+        lines = re.split(r"\n+|\s+(?:and|vs\.?)\s+", self.request.payload or "")
+        given = [Fill(text) for text in (*self.request.quotes, *lines) if text and Fill(text) not in quoted]
+        return [*made[-1:], *quoted, *given][:2]
+
+    def _made_texts(self) -> list[Fill]:
+        """Return the texts made so far: of each group the first, or all of a group that works on several files."""
+        several = self.steps.making("text")
+        return several if len(several) > 1 else self.steps.texts()
+
+    def _instruction(self, clause: Clause) -> list[Fill]:
+        if made := self._result(clause):
+            return made
+        if FOLLOWS.search(clause.text) and REFERS.search(clause.text) and (made := self.steps.making("text")):
+            return made
+        return _given(arguments.instruction(clause.text))
+
+
+def _given(value: str | None) -> list[Fill]:
+    return [Fill(value)] if value else []
+
+
+def _text_file(files: Sequence[Artifact]) -> list[Fill]:
+    return [Fill(file.ref) for file in files if file.media == "text"][-1:]

@@ -1,0 +1,57 @@
+"""Words that tell which medium a clause is about and which it wants."""
+
+import re
+from functools import cache
+
+from tools.outputs import Media
+
+ASKS = re.compile(
+    r"^(?:who|whom|whose|what|when|where|why|which|how|is|are|was|were|does|do|did|has|"
+    r"(?:tell me|say|find out|give me|answer|let me know|find|get)\b(?! (?:a|an|some|it|them|this|all)\b))\b",
+    re.I,
+)
+"""What opens the wish for an answer."""
+QUESTION = re.compile(
+    r"^(?:who|whom|whose|what|when|where|why|which|how|is|are|was|were|does|do|did|has|tell me|say)\b", re.I
+)
+"""What opens a question."""
+MEDIA_WORDS: dict[Media, str] = {
+    "table": r"\b(tables?|tabular|spreadsheets?|csv|rows?|columns?)\b",
+    "video": r"\b(videos?|clips?|films?|movies?)\b",
+    "image": r"\b(images?|pictures?|photos?|photographs?|drawings?|paintings?|screenshots?)\b",
+    "audio": r"\b(audios?|recordings?|speech|sounds?|songs?|voice|music|podcasts?|spoken)\b",
+    "text": r"\b(texts?|sentences?|articles?|reviews?|messages?|passages?|transcripts?|summar\w+|stor(?:y|ies))\b",
+}
+"""Words for what a medium is; where several stand in a clause the first row of this table counts."""
+WANTED: dict[Media, str] = {
+    "text": r"texts?|descriptions?|sentences?|passages?|paragraphs?|stor(?:y|ies)|summar(?:y|ies)|responses?|"
+    r"answers?|captions?",
+    "image": r"images?|pictures?|photos?|illustrations?|drawings?|paintings?",
+    "audio": r"audios?|speech|voice|music|sounds?",
+    "video": r"videos?|clips?|films?|animations?",
+}
+"""Words for what is to be made."""
+PRODUCES = re.compile(
+    r"^(?:generat|creat|mak|produc|writ|compos|provid|hav|giv|get|obtain|receiv)\w*(?: me| us)?((?: [\w-]+){1,4})",
+    re.I,
+)
+DRAWS = re.compile(r"^(?:draw|paint|sketch|illustrat)", re.I)
+PAGES = re.compile(
+    r"\b(documents?|pages?|invoices?|receipts?|bills?|forms?|contracts?|letters?|scan(?:s|ned)?|statements?|reports?|"
+    r"certificates?|tickets?|menus?|checks?|cheques?)(?![a-z])",
+    re.I,
+)
+"""Words for a document that may lie there as an image."""
+
+
+@cache
+def wanted_medium(text: str) -> Media | None:
+    """Return the medium of what is to be produced: the first word for one behind `generate`, `create` and the like."""
+    if DRAWS.match(text):
+        return "image"
+    match = PRODUCES.match(text)
+    if match is None:
+        return None
+    found = {medium: re.search(rf"\b(?:{words})\b", match[1], re.I) for medium, words in WANTED.items()}
+    places = [(at.start(), medium) for medium, at in found.items() if at]
+    return min(places)[1] if places else None
