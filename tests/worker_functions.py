@@ -44,11 +44,10 @@ def ignore_sigterm(path: str) -> None:
 
 
 def crash(code: int) -> None:
+    """End without a word: with an exit code, or by a signal when the number is negative."""
+    if code < 0:
+        os.kill(os.getpid(), -code)
     os._exit(code)
-
-
-def kill_myself() -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def refuse() -> None:
@@ -64,7 +63,8 @@ def leave() -> None:
 
 
 def speak() -> None:
-    print("noise on standard output", flush=True)
+    sys.stdout.write("noise on standard output\n")
+    sys.stdout.flush()
 
 
 def modules() -> list[str]:

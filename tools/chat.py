@@ -274,4 +274,7 @@ STATUS: tuple[tuple[int, int, Make], ...] = (
 def _first_line(error: BaseException) -> str:
     """Return the first line of a message with anything that looks like a key taken out."""
     line = next(iter(str(error).strip().splitlines()), type(error).__name__)
+    keys = (settings().api_key, settings().openai_api_key, settings().hf_token)
+    for key in keys:
+        line = line.replace(key.get_secret_value(), "***") if key and key.get_secret_value() else line
     return re.sub(r"\b(?:sk|hf|gsk|key)[-_][\w*-]{4,}|(?<=Bearer )\S+", "***", line)[:300]

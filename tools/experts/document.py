@@ -4,7 +4,7 @@ from tools.errors import ModelError
 from tools.experts import workers
 from tools.experts.chat import run_chat
 from tools.experts.engine import Job
-from tools.experts.engines import run_job
+from tools.experts.engines import ENGINES, run_job
 from tools.experts.printed_text import NOTHING
 from tools.outputs import Draft
 
@@ -28,7 +28,7 @@ async def run_document(job: Job, *, chat: str = "embedded", timeout: float | Non
         ModelError: There is no printed text on the page, or no answer came.
     """
     reading = Job(task="image-to-text", model=None, inputs={"image": job.inputs["image"]}, out=job.out)
-    page = await workers.call(READER, run_job, "rapidocr", reading, timeout=timeout)
+    page = await workers.call(READER, run_job, ENGINES["rapidocr"], reading, timeout=timeout)
     if page.text == NOTHING:
         raise ModelError(NOTHING)
     asked = {"context": page.text, "question": job.inputs["question"]}

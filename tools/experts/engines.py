@@ -35,15 +35,17 @@ ENGINES: dict[str, Engine] = {
     "llama": _engine("chat", "xllamacpp"),
     "chat": _engine("chat", "langchain_openai"),
     "document": _engine("document", "rapidocr"),
+    "provider": _engine("provider", "huggingface_hub"),
 }
-"""All engines by key. `llama`, `chat` and `document` ask a chat model, from the main process."""
+"""All engines by key. `llama`, `chat` and `document` ask a chat model, from the main process;
+`provider` asks inference providers."""
 
 
-def run_job(engine: str, job: Job) -> Draft:
+def run_job(engine: Engine, job: Job) -> Draft:
     """Run a job; called in the worker process of the job's model.
 
     Args:
-        engine: Key of `ENGINES`.
+        engine: A row of `ENGINES`.
         job: What to do.
 
     Returns:
@@ -54,11 +56,12 @@ def run_job(engine: str, job: Job) -> Draft:
         InputError: The input is of no use to this engine.
         ModelError: The model could not do it.
     """
-    row = ENGINES[engine]
-    if find_spec(row.requires) is None:
-        raise SetupError(f'The {row.requires} library is missing: pip install "hugginggpt[{row.extra}]".')
+    if find_spec(engine.requires) is None:
+        raise SetupError(
+            f'The {engine.requires} library is missing: pip install "hugginggpt[{engine.extra}]".'
+        )
     # Warnings of libraries would land in the middle of what the main process shows.
     os.environ.setdefault("ORT_LOGGING_LEVEL", "3")
     logging.disable(logging.WARNING)
-    run: Run = import_module(row.module).run
+    run: Run = import_module(engine.module).run
     return run(job)

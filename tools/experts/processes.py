@@ -9,9 +9,11 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
+from multiprocessing import forkserver
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from multiprocessing.popen_forkserver import Popen
 from multiprocessing.process import BaseProcess
+from typing import Any
 
 _PR_SET_PDEATHSIG = 1
 LIBRARY_SETTINGS = {
@@ -85,10 +87,15 @@ def prepare() -> None:
 def follow_parent() -> None:
     """Make this process end when its parent does, even when the parent is killed.
 
-    On Linux the kernel does it (`man 2 prctl`), whatever library is running; elsewhere a thread watches.
+    On Linux the kernel does it (`man 2 prctl`), whatever library is running; elsewhere a thread watches. The
+    parent that the kernel knows is the fork server, which lives until the last handle on its pipe is closed;
+    `multiprocessing` gives every worker one.
     """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    server: Any = forkserver._forkserver
+    os.close(server._forkserver_alive_fd)
+    server._forkserver_alive_fd = None
     if parent := multiprocessing.parent_process():
         threading.Thread(target=_end_after, args=(parent,), daemon=True).start()
 

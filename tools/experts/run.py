@@ -15,7 +15,8 @@ from tools.experts import workers
 from tools.experts.chat import run_chat
 from tools.experts.document import run_document
 from tools.experts.engine import Job
-from tools.experts.engines import run_job
+from tools.experts.engines import ENGINES, run_job
+from tools.experts.provider import run_provider
 from tools.outputs import SCHEME, Draft, Output
 from tools.tasks import TASKS
 
@@ -69,7 +70,7 @@ async def run(
 
 
 async def _in_worker(model: Expert, job: Job, timeout: float | None) -> Draft:
-    return await workers.call(model.id, run_job, model.engine, job, timeout=timeout)
+    return await workers.call(model.id, run_job, ENGINES[model.engine], job, timeout=timeout)
 
 
 async def _by_embedded_chat(model: Expert, job: Job, timeout: float | None) -> Draft:
@@ -84,8 +85,17 @@ async def _by_document(model: Expert, job: Job, timeout: float | None) -> Draft:
     return await run_document(job, timeout=timeout)
 
 
-RUNNERS: dict[str, Runner] = {"llama": _by_embedded_chat, "chat": _by_chat, "document": _by_document}
-"""Engines that ask a chat model; all others run in a worker process."""
+async def _by_provider(model: Expert, job: Job, timeout: float | None) -> Draft:
+    return await run_provider(model.id, job, timeout)
+
+
+RUNNERS: dict[str, Runner] = {
+    "llama": _by_embedded_chat,
+    "chat": _by_chat,
+    "document": _by_document,
+    "provider": _by_provider,
+}
+"""Engines that ask a chat model or a provider; all others run in a worker process."""
 
 
 @asynccontextmanager

@@ -1,0 +1,148 @@
+"""The embedded chat model's server: started once, guarded by a key, ended with its parent."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tools import llama
+from tools.errors import ModelError, SetupError
+
+FAKE = """
+import json, os, sys
+asked = json.loads(sys.stdin.readline())
+if "broken" in asked["model"]:
+    sys.exit(1)
+print(json.dumps({"url": f"http://127.0.0.1:1/v1?pid={os.getpid()}&argv={sys.argv[1:]}"}), flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture(autouse=True)
+def _server_ends() -> Iterator[None]:
+    yield
+    llama.shutdown()
+
+
+@pytest.fixture
+def weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Stand in for the weights and for the library that would load them; the rest is real."""
+    (tmp_path / "tools").mkdir()
+    (tmp_path / "tools" / "llama.py").write_text(FAKE)
+    (tmp_path / "model.gguf").touch()
+    monkeypatch.setattr(llama, "resolve", lambda name: tmp_path)
+    monkeypatch.setattr(llama, "find_spec", lambda name: True)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    return tmp_path / "model.gguf"
+
+
+def server_pid(url: str) -> int:
+    return int(url.partition("pid=")[2].partition("&")[0])
+
+
+def visible(text: str, pid: int) -> bool:
+    """Tell whether other programs can see a text in a process's arguments or environment."""
+    process = Path(f"/proc/{pid}")
+    return text in (process / "cmdline").read_text() + (process / "environ").read_text()
+
+
+def gone(pid: int, seconds: float = 5) -> bool:
+    end = time.monotonic() + seconds
+    while Path(f"/proc/{pid}").exists() and time.monotonic() < end:
+        time.sleep(0.02)
+    return not Path(f"/proc/{pid}").exists()
+
+
+async def test_first_callers_share_one_server(weights: Path) -> None:
+    first, *others = await asyncio.gather(*(llama.address() for _ in range(5)))
+    assert set(others) == {first}
+
+
+def test_event_loops_share_one_server(weights: Path) -> None:
+    assert asyncio.run(llama.address()) == asyncio.run(llama.address())
+
+
+async def test_key_is_random_and_not_on_the_command_line(weights: Path) -> None:
+    url, key = await llama.address()
+    assert not visible(key, server_pid(url))
+    await asyncio.to_thread(llama.shutdown)
+    assert (await llama.address())[1] != key
+
+
+async def test_dead_server_is_replaced(weights: Path) -> None:
+    url, _ = await llama.address()
+    os.kill(server_pid(url), signal.SIGKILL)
+    await asyncio.sleep(0.2)
+    again, _ = await llama.address()
+    assert server_pid(again) != server_pid(url)
+
+
+def test_server_that_does_not_start(weights: Path) -> None:
+    weights.rename(weights.with_name("broken.gguf"))
+    with pytest.raises(ModelError, match="did not start"):
+        asyncio.run(llama.address())
+
+
+async def test_missing_library_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(llama, "find_spec", lambda name: None)
+    with pytest.raises(SetupError, match=r'pip install "hugginggpt\[embedded\]"'):
+        await llama.address()
+
+
+PROGRAM = """
+import asyncio, sys, time
+from pathlib import Path
+from tools import llama
+llama.resolve = lambda name: Path({folder!r})
+llama.find_spec = lambda name: True
+llama.__dict__["__name__"] = {module!r}
+print(asyncio.run(llama.address())[0], flush=True)
+time.sleep(60 if {wait} else 0)
+"""
+
+
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGINT, None])
+def test_server_ends_with_its_program(weights: Path, end: signal.Signals | None) -> None:
+    (weights.parent / "fake_server.py").write_text(FAKE)
+    code = PROGRAM.format(folder=str(weights.parent), module="fake_server", wait=end is not None)
+    root = Path(llama.__file__).parent.parent
+    program = subprocess.Popen(
+        [sys.executable, "-c", code],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        cwd=root,
+        env={**os.environ, "PYTHONPATH": f"{root}:{weights.parent}"},
+    )
+    assert program.stdout
+    pid = server_pid(program.stdout.readline())
+    if end:
+        program.send_signal(end)
+    program.wait(10)
+    program.stdout.close()
+    assert gone(pid)
+
+
+@pytest.mark.embedded
+async def test_real_server_asks_for_its_key_and_answers() -> None:
+    url, key = await llama.address()
+    body = {
+        "messages": [{"role": "user", "content": "What is the capital of France? One word."}],
+        "max_tokens": 8,
+    }
+    async with httpx.AsyncClient(timeout=120, headers={"Authorization": f"Bearer {key}"}) as client:
+        assert (
+            await client.get(f"{url}/models", headers={"Authorization": "Bearer wrong"})
+        ).status_code == 401
+        reply = (await client.post(f"{url}/chat/completions", json=body)).json()
+    assert "Paris" in reply["choices"][0]["message"]["content"]
+    assert reply["model"] == "embedded"
+    assert url.startswith("http://127.0.0.1:")
