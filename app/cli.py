@@ -112,13 +112,14 @@ def chat(  # noqa: PLR0913, PLR0917 - one parameter per option
 def resume(
     thread: Thread,
     model: Model = None,
+    planner: Planners = None,
     mode: Mode = None,
     json: AsJson = False,
 ) -> None:
     """Go on with a run that was stopped; what is finished is not done again."""
     from app.commands import run
 
-    run.resume(thread, _options(model, None, mode, None), json)
+    run.resume(thread, _options(model, planner, mode, None), json)
 
 
 @app.command()

@@ -1,0 +1,156 @@
+"""What a run looks like on a terminal, and how it is reported."""
+
+import io
+from pathlib import Path
+from typing import Any
+
+import pytest
+from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage
+from rich.console import Console
+
+from app.report import has_failed, report
+from app.view import View
+from graph.state import Assignment, Input, Plan, State, Task, TaskError, TaskResult
+from tools.artifacts import store
+from tools.outputs import Output
+
+PLAN = Plan(
+    tasks=(
+        Task(id="0", name="text-to-speech", inputs=(Input(slot="text", value="Hello."),)),
+        Task(id="1", name="automatic-speech-recognition", inputs=(Input(slot="audio", source="0"),)),
+    )
+)
+
+
+def state() -> State:
+    spoken = store().put_bytes(b"RIFF\x24\0\0\0WAVEfmt " + b"\0" * 40, "speech.wav")
+    return State(
+        messages=[HumanMessage("Do it."), AIMessage("All done.")],
+        plan=PLAN,
+        assignments={"0": Assignment(models=("a/voice", "b/voice"), reason="First.")},
+        results={
+            "0": TaskResult(
+                output=Output(text="Speech.", files=(spoken, spoken)), model="a/voice", attempts=1, seconds=2
+            ),
+            "1": TaskResult(error=TaskError(reason="It broke."), model="c/ears", attempts=3, seconds=1),
+        },
+    )
+
+
+def test_a_report_names_files_that_exist() -> None:
+    value = report("t", state(), 1.5)
+    assert len(value["files"]) == 1
+    assert Path(value["files"][0]).is_absolute()
+    assert Path(value["files"][0]).read_bytes().startswith(b"RIFF")
+    assert value["results"]["1"] == {
+        "status": "failed",
+        "model": "c/ears",
+        "text": None,
+        "data": None,
+        "files": [],
+        "error": "It broke.",
+        "attempts": 3,
+        "seconds": 1,
+    }
+    assert value["assignments"]["0"] == {
+        "model": "a/voice",
+        "reason": "First.",
+        "candidates": ["a/voice", "b/voice"],
+    }
+    assert has_failed(state())
+
+
+@pytest.fixture
+def screen() -> Console:
+    return Console(file=io.StringIO(), width=80, color_system=None)
+
+
+def output(console: Console) -> str:
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+def task(id_: str, status: str, **more: Any) -> tuple[str, dict[str, Any]]:
+    return "custom", {"type": "task", "id": id_, "status": status, **more}
+
+
+def written(text: str, node: str = "respond") -> tuple[str, Any]:
+    return "messages", (AIMessageChunk(content=text), {"langgraph_node": node})
+
+
+def play(view: View, *items: tuple[str, Any]) -> None:
+    for mode, payload in items:
+        view.take(mode, payload)
+
+
+def test_every_change_is_one_line_without_a_terminal(screen: Console) -> None:
+    final = state()
+    with View(screen) as view:
+        play(
+            view,
+            ("updates", {"plan": {"plan": PLAN, "notes": ["careful"]}}),
+            ("updates", {"select": {"assignments": final.assignments}}),
+            ("custom", {"type": "note", "text": "a [b] note"}),
+            task("0", "running", model="a/voice"),
+            *(
+                ("custom", {"type": "download", "asset": "voice", "done": n * 10**6, "total": 10**8})
+                for n in range(101)
+            ),
+            task("0", "ok", model="a/voice", seconds=2.0),
+            ("updates", {"execute": {"results": {"0": final.results["0"]}}}),
+            task("1", "failed", model="c/ears", seconds=1.0, reason="It broke."),
+            ("updates", {"execute": {"results": {"1": final.results["1"]}}}),
+            written("not this", node="execute"),
+            written("All "),
+            written("done."),
+        )
+        view.end("t7", final)
+    lines = output(screen).splitlines()
+    assert lines[:7] == [
+        "Plan",
+        "└── 0 text-to-speech  text: Hello.",
+        "    └── 1 automatic-speech-recognition  audio from 0",
+        "Note: a [b] note",
+        "0 text-to-speech: running a/voice",
+        "fetching voice: 0 of 100 MB",
+        "fetching voice: 10 of 100 MB",
+    ]
+    assert lines[15:20] == [
+        "fetching voice: 100 of 100 MB",
+        "0 text-to-speech: done a/voice, 2.0 s",
+        "1 automatic-speech-recognition: failed c/ears, 1.0 s. It broke.",
+        "",
+        "All done.",
+    ]
+    assert lines[-4].startswith("Files")
+    assert lines[-3] == f"speech.wav: {report('t', final, 0)['files'][0]}"
+    assert lines[-1] == "Thread t7"
+
+
+def test_an_answer_that_was_cut_or_replaced_is_shown_whole(screen: Console) -> None:
+    with View(screen) as view:
+        play(view, written("All "))
+        view.end("t", state())
+    assert "All done." in output(screen)
+
+
+def test_a_table_changes_on_a_terminal() -> None:
+    screen = Console(file=io.StringIO(), width=80, force_terminal=True, color_system=None)
+    with View(screen) as view:
+        play(view, ("updates", {"plan": {"plan": PLAN}}), task("0", "running", model="a/voice"))
+        assert view._live is not None
+        view._live.refresh()
+        play(
+            view,
+            task("0", "ok", model="a/voice", seconds=2.0),
+            task("1", "skipped", seconds=0.0, reason="No."),
+        )
+        play(view, written("All done."))
+        assert view._live is None
+        view.end("t", state())
+    text = output(screen)
+    assert "0  text-to-speech                a/voice  running      0.0" in text
+    assert "1  automatic-speech-recognition  -        waiting" in text
+    assert "0  text-to-speech                a/voice  done         2.0" in text
+    assert "No." in text
+    assert text.count("All done.") == 1
