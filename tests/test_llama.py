@@ -15,13 +15,21 @@ import pytest
 from tools import llama
 from tools.errors import ModelError, SetupError
 
-FAKE = """
-import json, os, sys
-asked = json.loads(sys.stdin.readline())
-if "broken" in asked["model"]:
-    sys.exit(1)
-print(json.dumps({"url": f"http://127.0.0.1:1/v1?pid={os.getpid()}&argv={sys.argv[1:]}"}), flush=True)
-sys.stdin.read()
+ROOT = Path(llama.__file__).parent.parent
+LIBRARY = """
+import os, sys
+from types import SimpleNamespace
+
+class CommonParams:
+    def __init__(self):
+        self.model = SimpleNamespace()
+
+class Server:
+    def __init__(self, params):
+        print("noise of the library")
+        if "broken" in params.model.path:
+            sys.exit(1)
+        self.listening_address = f"http://{params.hostnames[0]}:1/pid={os.getpid()}/key={params.api_keys[0]}"
 """
 
 
@@ -33,19 +41,17 @@ def _server_ends() -> Iterator[None]:
 
 @pytest.fixture
 def weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Stand in for the weights and for the library that would load them; the rest is real."""
-    (tmp_path / "tools").mkdir()
-    (tmp_path / "tools" / "llama.py").write_text(FAKE)
+    """Stand in for the weights and for the library that would load them; the child process is the real one."""
+    (tmp_path / "xllamacpp.py").write_text(LIBRARY)
     (tmp_path / "model.gguf").touch()
     monkeypatch.setattr(llama, "resolve", lambda name: tmp_path)
-    monkeypatch.setattr(llama, "find_spec", lambda name: True)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{ROOT}")
     return tmp_path / "model.gguf"
 
 
 def server_pid(url: str) -> int:
-    return int(url.partition("pid=")[2].partition("&")[0])
+    return int(url.partition("pid=")[2].partition("/")[0])
 
 
 def visible(text: str, pid: int) -> bool:
@@ -72,6 +78,7 @@ def test_event_loops_share_one_server(weights: Path) -> None:
 
 async def test_key_is_random_and_not_on_the_command_line(weights: Path) -> None:
     url, key = await llama.address()
+    assert url == f"http://127.0.0.1:1/pid={server_pid(url)}/key={key}/v1"
     assert not visible(key, server_pid(url))
     await asyncio.to_thread(llama.shutdown)
     assert (await llama.address())[1] != key
@@ -101,26 +108,19 @@ PROGRAM = """
 import asyncio, sys, time
 from pathlib import Path
 from tools import llama
-llama.resolve = lambda name: Path({folder!r})
-llama.find_spec = lambda name: True
-llama.__dict__["__name__"] = {module!r}
+llama.resolve = lambda name: Path(sys.argv[1])
 print(asyncio.run(llama.address())[0], flush=True)
-time.sleep(60 if {wait} else 0)
+time.sleep(float(sys.argv[2]))
 """
 
 
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGINT, None])
 def test_server_ends_with_its_program(weights: Path, end: signal.Signals | None) -> None:
-    (weights.parent / "fake_server.py").write_text(FAKE)
-    code = PROGRAM.format(folder=str(weights.parent), module="fake_server", wait=end is not None)
-    root = Path(llama.__file__).parent.parent
     program = subprocess.Popen(
-        [sys.executable, "-c", code],
+        [sys.executable, "-c", PROGRAM, str(weights.parent), "60" if end else "0"],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
-        cwd=root,
-        env={**os.environ, "PYTHONPATH": f"{root}:{weights.parent}"},
     )
     assert program.stdout
     pid = server_pid(program.stdout.readline())
