@@ -96,6 +96,14 @@ def test_other_references_are_refused(any_store: ArtifactStore, ref: str) -> Non
         any_store.path(ref)
 
 
+def test_a_reference_leads_nowhere_else(tmp_path: Path) -> None:
+    kept = ArtifactStore(str(tmp_path / "a" / "kept"))
+    kept.put_bytes(b"x", "x.txt")
+    (tmp_path / "secret.txt").write_text("secret")
+    for ref in ("artifact://../secret.txt", f"artifact://{'../' * 9}etc/passwd"):
+        assert not kept.exists(ref)
+
+
 def test_a_remote_copy_with_other_bytes_is_refused(tmp_path: Path) -> None:
     kept = ArtifactStore(f"memory://{tmp_path.name}")
     artifact = kept.put_bytes(b"right", "a.txt")

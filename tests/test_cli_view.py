@@ -1,6 +1,8 @@
 """What a run looks like on a terminal, and how it is reported."""
 
 import io
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -154,3 +156,19 @@ def test_a_table_changes_on_a_terminal() -> None:
     assert "0  text-to-speech                a/voice  done         2.0" in text
     assert "No." in text
     assert text.count("All done.") == 1
+
+
+def test_only_the_object_reaches_standard_output() -> None:
+    code = """
+import os
+from app.output import only_json
+with only_json(True) as put:
+    os.write(1, b"a native library")
+    print("a library")
+    os.system("echo a child")
+    put({"a": 1})
+print("after")
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == '{"a": 1}\nafter\n'
+    assert all(noise in done.stderr for noise in ("a native library", "a library", "a child"))
