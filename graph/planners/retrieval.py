@@ -10,7 +10,7 @@ from graph.planners.retrieval_clauses import read
 from graph.planners.retrieval_examples import Embed, compare
 from graph.planners.retrieval_linking import Linker
 from graph.planners.retrieval_matching import Matcher
-from graph.planners.retrieval_steps import Step
+from graph.planners.retrieval_steps import Earlier, Step
 from graph.state import Plan, Task
 from tools.errors import InputError
 from tools.outputs import Artifact
@@ -23,10 +23,16 @@ FILE_NAME = re.compile(
 )
 """A file name that is not the tail of an address or path, nor what a result is to be called."""
 
-__all__ = ["Embed", "Step", "draft", "plan"]
+__all__ = ["Earlier", "Embed", "Step", "draft", "plan"]
 
 
-async def plan(request: str, files: Sequence[Artifact], rows: Mapping[str, TaskRow], embed: Embed) -> Plan:
+async def plan(
+    request: str,
+    files: Sequence[Artifact],
+    rows: Mapping[str, TaskRow],
+    embed: Embed,
+    earlier: Sequence[Earlier] = (),
+) -> Plan:
     """Plan a request.
 
     Args:
@@ -34,6 +40,7 @@ async def plan(request: str, files: Sequence[Artifact], rows: Mapping[str, TaskR
         files: The conversation's files, newest last.
         rows: The task types to plan with, by name.
         embed: The embedding model that compares the request with the rows' examples.
+        earlier: Results of the turns before, newest last, for requests such as `translate that summary`.
 
     Returns:
         The plan; without tasks when the request is only to be talked about.
@@ -41,7 +48,7 @@ async def plan(request: str, files: Sequence[Artifact], rows: Mapping[str, TaskR
     Raises:
         InputError: A task needs a file or a text that was not given.
     """
-    steps = await draft(request, files, rows, embed)
+    steps = await draft(request, files, rows, embed, earlier)
     if steps and (name := _missing(request, files)):
         raise InputError(f"There is no file {name!r} in this conversation; add it with --file.")
     if all(step.row.name == "conversational" for step in steps):
@@ -50,7 +57,11 @@ async def plan(request: str, files: Sequence[Artifact], rows: Mapping[str, TaskR
 
 
 async def draft(
-    request: str, files: Sequence[Artifact], rows: Mapping[str, TaskRow], embed: Embed
+    request: str,
+    files: Sequence[Artifact],
+    rows: Mapping[str, TaskRow],
+    embed: Embed,
+    earlier: Sequence[Earlier] = (),
 ) -> list[Step]:
     """Do the same as `plan`, unchecked, so that rows other than those of the task table can be tried.
 
@@ -59,6 +70,7 @@ async def draft(
         files: The conversation's files, newest last.
         rows: The task types to plan with, by name.
         embed: The embedding model.
+        earlier: Results of the turns before, newest last.
 
     Returns:
         The steps, sources first.
@@ -70,7 +82,7 @@ async def draft(
     wanted = [clause.plain for clause in parts.clauses if clause.plain]
     scores = dict(zip(wanted, await compare(wanted, rows, embed), strict=True))
     picks = Matcher(parts, files, rows).choose(scores)
-    return Linker(parts, files, rows).link(picks)
+    return Linker(parts, files, rows, earlier).link(picks)
 
 
 def _missing(request: str, files: Sequence[Artifact]) -> str | None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from graph.planners import retrieval_arguments as arguments
 from graph.planners.retrieval_clauses import Clause, Request
 from graph.planners.retrieval_matching import Pick
-from graph.planners.retrieval_steps import Fill, Step, Steps
+from graph.planners.retrieval_steps import Earlier, Fill, Step, Steps
 from graph.planners.retrieval_texts import ANSWERS, Texts
 from tools.errors import InputError
 from tools.outputs import Artifact, Media
@@ -51,12 +51,18 @@ class Unfilled(Exception):  # noqa: N818 (a signal within this module, not an er
 class Linker:
     """Turns picks into steps, in order."""
 
-    def __init__(self, request: Request, files: Sequence[Artifact], rows: Mapping[str, TaskRow]) -> None:
+    def __init__(
+        self,
+        request: Request,
+        files: Sequence[Artifact],
+        rows: Mapping[str, TaskRow],
+        earlier: Sequence[Earlier] = (),
+    ) -> None:
         self.request = request
         self.files = files
         self.rows = rows
         self.steps = Steps()
-        self.texts = Texts(request, files, rows, self.steps, self._read_first)
+        self.texts = Texts(request, files, rows, self.steps, earlier, self._read_first)
 
     def link(self, picks: Sequence[Pick]) -> list[Step]:
         """Make the steps.

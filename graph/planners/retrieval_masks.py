@@ -12,7 +12,7 @@ MARK = re.compile(r"⟦([QF])(\d+)⟧")
 SOURCE = re.compile(r"(?<=\w)\s+(?:based on|according to|depending on)\b.*$", re.I)
 """The part of a clause that says what to start from rather than what to do."""
 DONE = re.compile(
-    r"\b(the|this|that|these|those) (?!named|printed|written|handwritten|spoken|masked)\w+ed (?=\w)", re.I
+    r"\b(the|this|that|these|those) (?!named|printed|written|handwritten|spoken|masked)\w{3,}ed (?=\w)", re.I
 )
 """What was done to a thing before is not what to do now."""
 NOUN = (

@@ -42,7 +42,8 @@ CLASSIFIERS: dict[Media, str] = {
     "table": "tabular-classification",
 }
 CLASSIFIES = re.compile(r"\b(classif\w+|categor\w+|which class|what class)\b", re.I)
-KEYS = {"seg": "segment", "openpose": "pose"}
+KEYS = {"seg": "segment", "openpose": "pose", "mlsd": "mlsd|straight|line segment"}
+"""Words without which a clause is not about a condition image of that kind, where they are not its name."""
 CONDITIONED = re.compile(r"(\w+)-(?:control|text-to-image)$")
 
 

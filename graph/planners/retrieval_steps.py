@@ -22,6 +22,15 @@ class Fill:
 
 
 @dataclass(frozen=True)
+class Earlier:
+    """A result of an earlier turn of the conversation, which a request may come back to."""
+
+    name: str
+    """The task's row, e.g. `summarization`."""
+    text: str
+
+
+@dataclass(frozen=True)
 class Step:
     """A task to be, not yet checked against the task table."""
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from graph.planners import retrieval_arguments as arguments
 from graph.planners.retrieval_clauses import Clause, Request
-from graph.planners.retrieval_steps import Fill, Steps
+from graph.planners.retrieval_steps import Earlier, Fill, Steps
 from tools.outputs import Artifact
 from tools.tasks import TaskRow
 
@@ -85,6 +85,8 @@ class Texts:
     files: Sequence[Artifact]
     rows: Mapping[str, TaskRow]
     steps: Steps
+    earlier: Sequence[Earlier]
+    """Results of the turns before, newest last."""
     read_first: Callable[[Clause], list[Fill]]
     """Adds the step that turns a recording or a page into text, where there is one."""
     used: set[str] = field(default_factory=set)
@@ -110,6 +112,7 @@ class Texts:
             or _text_file(clause.files)
             or self._last(row)
             or self._said()
+            or self._from_before(clause)
             or _text_file(self.files)
             or self.read_first(clause)
             or self.steps.making("text")
@@ -142,7 +145,14 @@ class Texts:
         for quote in clause.quotes:
             rest = rest.replace(quote, "")
         wanted = (names for words, names in RESULTS if re.search(rf"\b(?:{words})\b", rest, re.I))
-        return self.steps.latest({name for names in wanted for name in names})
+        named = {name for names in wanted for name in names}
+        before = [result.text for result in self.earlier if result.name in named]
+        return self.steps.latest(named) or [Fill(text) for text in before[-1:]]
+
+    def _from_before(self, clause: Clause) -> list[Fill]:
+        """Return the last text of the turns before when a clause points back: `translate it`."""
+        readable = [result.text for result in self.earlier if result.name in (*DOCUMENTS, *ANSWERS)]
+        return [Fill(text) for text in readable[-1:]] if REFERS.search(clause.text) else []
 
     def _last(self, row: TaskRow) -> list[Fill]:
         if row.name in DIGESTS:
@@ -164,7 +174,8 @@ class Texts:
         """Return what a text, picture, video or sound is to be made from."""
         writes = row.name in WRITERS
         refers = REFERS.search(clause.text) is not None
-        if made := self._result(clause) or (self._last(row) if refers else []):
+        last = self._last(row) or self._from_before(clause)
+        if made := self._result(clause) or (last if refers else []):
             return made
         if clause.quotes and not (writes and self.request.payload):
             return self._quoted(clause)

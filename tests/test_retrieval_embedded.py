@@ -1,0 +1,192 @@
+"""Requests and their plans, word for word, with the real embedding model."""
+
+import asyncio
+import hashlib
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from graph.planners import retrieval
+from graph.state import Input
+from tools.assets import resolve
+from tools.embeddings import embed
+from tools.errors import InputError
+from tools.outputs import Artifact, Media
+from tools.tasks import TASKS
+
+pytestmark = pytest.mark.embedded
+
+MEDIA: dict[str, Media] = {"wav": "audio", "png": "image", "jpg": "image", "csv": "table", "mp4": "video"}
+
+
+def file(name: str) -> Artifact:
+    suffix = name.rpartition(".")[2]
+    digest = hashlib.sha256(name.encode()).hexdigest()
+    return Artifact(sha256=digest, media=MEDIA[suffix], mime="a/b", suffix=f".{suffix}", name=name)
+
+
+async def minilm(texts: Sequence[str]) -> NDArray[np.float32]:
+    folder = await asyncio.to_thread(resolve, "minilm")
+    assert folder is not None
+    return await asyncio.to_thread(embed, folder, texts)
+
+
+async def plan(files: str, request: str) -> list[str]:
+    artifacts = [file(name) for name in files.split()]
+    refs = {artifact.ref: artifact.name for artifact in artifacts}
+
+    def shown(item: Input) -> str:
+        return f"{item.slot}={item.source or refs.get(item.value or '', item.value)}"
+
+    made = await retrieval.plan(request, artifacts, TASKS, minilm)
+    return [f"{task.name}({', '.join(map(shown, task.inputs))})" for task in made.tasks]
+
+
+BRIEFING = [
+    "automatic-speech-recognition(audio=briefing.wav)",
+    "token-classification(text=t1)",
+    "summarization(text=t1)",
+    "text-to-speech(text=t3)",
+]
+INVOICE = [
+    "image-to-text(image=invoice.png)",
+    "document-question-answering(image=invoice.png, question=What is the total due?)",
+    "summarization(text=t1)",
+    "translation(text=t3, target_language=French)",
+    "text-to-speech(text=t4)",
+]
+PLANS = [
+    (
+        "briefing.wav",
+        "Transcribe this recording, find the named entities, summarise it and read the summary aloud.",
+        BRIEFING,
+    ),
+    ("briefing.wav", "transcribe, find the named entities, summarise, read the summary aloud", BRIEFING),
+    (
+        "invoice.png",
+        "Read this page, tell me the total due, summarise it, translate the summary to French and read the "
+        "translation aloud.",
+        INVOICE,
+    ),
+    (
+        "invoice.png",
+        "read the page, say the total due, translate the summary to French and read it aloud",
+        INVOICE,
+    ),
+    ("a.wav", "Transcribe this recording", ["automatic-speech-recognition(audio=a.wav)"]),
+    ("a.wav", "What is being said here?", ["automatic-speech-recognition(audio=a.wav)"]),
+    ("a.wav", "Can you make a transcript of this?", ["automatic-speech-recognition(audio=a.wav)"]),
+    ("sign.jpg", "What does this sign say?", ["image-to-text(image=sign.jpg)"]),
+    ("p.jpg", "What is in this picture?", ["image-to-text(image=p.jpg)"]),
+    (
+        "p.jpg",
+        "What colour is the car?",
+        ["visual-question-answering(image=p.jpg, question=What colour is the car?)"],
+    ),
+    (
+        "receipt.jpg",
+        "How much is the VAT?",
+        ["document-question-answering(image=receipt.jpg, question=How much is the VAT?)"],
+    ),
+    (
+        "sales.csv",
+        "Which product sold best?",
+        ["table-question-answering(table=sales.csv, question=Which product sold best?)"],
+    ),
+    ("photo.jpg", "Cut out the foreground of photo.jpg", ["image-segmentation(image=photo.jpg)"]),
+    ("p.jpg", "Remove the background", ["image-segmentation(image=p.jpg)"]),
+    (
+        "",
+        "How similar are 'I like tea' and 'I love tea'?",
+        ["sentence-similarity(text=I like tea, other_text=I love tea)"],
+    ),
+    (
+        "",
+        "Translate 'Good morning' into German and say it aloud",
+        ["translation(text=Good morning, target_language=German)", "text-to-speech(text=t1)"],
+    ),
+    (
+        "",
+        "Is this review positive or negative: The food was cold and the staff rude.",
+        ["text-classification(text=The food was cold and the staff rude., labels=positive, negative)"],
+    ),
+    (
+        "",
+        "Classify the text as sports, politics or business: The striker scored twice.",
+        ["zero-shot-classification(text=The striker scored twice., labels=sports, politics, business)"],
+    ),
+    ("", "Draw a castle on a hill at sunset", ["text-to-image(text=a castle on a hill at sunset)"]),
+    ("", "Draw a dragon, a castle and a knight", ["text-to-image(text=a dragon, a castle and a knight)"]),
+    (
+        "",
+        "Write a poem about the sea and read it aloud",
+        ["text-generation(text=Write a poem about the sea)", "text-to-speech(text=t1)"],
+    ),
+    ("", "Embed the sentence 'hello world'", ["feature-extraction(text=hello world)"]),
+    (
+        "",
+        "Fill in the blank: Paris is the [MASK] of France.",
+        ["fill-mask(text=Paris is the [MASK] of France.)"],
+    ),
+    (
+        "a.wav",
+        "Summarise this recording",
+        ["automatic-speech-recognition(audio=a.wav)", "summarization(text=t1)"],
+    ),
+    (
+        "a.wav",
+        "Remove the noise from this recording and transcribe it",
+        ["audio-to-audio(audio=a.wav)", "automatic-speech-recognition(audio=t1)"],
+    ),
+    (
+        "a.wav",
+        "Transcribe this. Who is the caller?",
+        [
+            "automatic-speech-recognition(audio=a.wav)",
+            "question-answering(question=Who is the caller?, context=t1)",
+        ],
+    ),
+    (
+        "p.jpg",
+        "Make the sky purple and animate the result",
+        ["image-to-image(image=p.jpg, instruction=Make the sky purple)", "image-to-video(image=t1)"],
+    ),
+    (
+        "",
+        "Create an image of a cat wearing a hat, then describe it and read the description aloud",
+        ["text-to-image(text=a cat wearing a hat)", "image-to-text(image=t1)", "text-to-speech(text=t2)"],
+    ),
+]
+TALK = ["Hello, how are you?", "What can you do?", "Tell me a joke", "Who wrote Hamlet?", "Thank you", "help"]
+
+
+@pytest.mark.parametrize(("files", "request_", "expected"), PLANS, ids=[request for _, request, _ in PLANS])
+async def test_a_request_gets_exactly_its_plan(files: str, request_: str, expected: list[str]) -> None:
+    assert await plan(files, request_) == expected
+
+
+@pytest.mark.parametrize("request_", TALK)
+async def test_small_talk_gets_no_tasks(request_: str) -> None:
+    assert await plan("", request_) == []
+
+
+async def test_a_missing_recording_is_asked_for() -> None:
+    with pytest.raises(InputError, match=r"^This needs an audio file; add one with --file\.$"):
+        await plan("", "Transcribe this recording")
+
+
+FOUND = [
+    name
+    for name in TASKS
+    if name not in ("conversational", "question-answering") and not name.startswith("zero-shot")
+]
+
+
+@pytest.mark.parametrize("name", FOUND)
+async def test_every_task_type_is_found_by_its_first_example(name: str) -> None:
+    media = {slot.media for slot in TASKS[name].slots}
+    files = [file for file in ("a.wav", "p.jpg", "s.csv", "v.mp4") if MEDIA[file.rpartition(".")[2]] in media]
+    request = TASKS[name].examples[0].rstrip("?") + ". The texts are 'some text' and 'other text'."
+    assert name in [task.partition("(")[0] for task in await plan(" ".join(files), request)]

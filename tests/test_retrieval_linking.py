@@ -1,0 +1,173 @@
+"""Links and arguments, with the task types given, so that no embedding model has a say."""
+
+import hashlib
+
+import pytest
+
+from graph.planners.retrieval_clauses import read
+from graph.planners.retrieval_linking import Linker
+from graph.planners.retrieval_matching import Pick
+from graph.planners.retrieval_steps import Earlier
+from graph.state import Input, Plan, Task
+from tools.errors import InputError
+from tools.outputs import Artifact, Media
+from tools.tasks import TASKS
+
+MEDIA: dict[str, Media] = {"wav": "audio", "png": "image", "txt": "text", "csv": "table"}
+
+
+def file(name: str) -> Artifact:
+    suffix = name.rpartition(".")[2]
+    digest = hashlib.sha256(name.encode()).hexdigest()
+    return Artifact(sha256=digest, media=MEDIA[suffix], mime="a/b", suffix=f".{suffix}", name=name)
+
+
+def link(request: str, files: str, *names: str, earlier: tuple[Earlier, ...] = ()) -> list[str]:
+    """Return the steps for a request whose n-th clause is the n-th task, as `name(slot=source or value)`."""
+    artifacts = [file(name) for name in files.split()]
+    parts = read(request, artifacts)
+    clauses = [clause for clause in parts.clauses if clause.plain]
+    picks = [Pick(clause, TASKS[name], 1.0) for clause, name in zip(clauses, names, strict=True)]
+    steps = Linker(parts, artifacts, TASKS, earlier).link(picks)
+    Plan(tasks=tuple(Task(id=step.id, name=step.row.name, inputs=step.inputs) for step in steps))
+    refs = {artifact.ref: artifact.name for artifact in artifacts}
+
+    def shown(item: Input) -> str:
+        return f"{item.slot}={item.source or refs.get(item.value or '', item.value)}"
+
+    return [f"{step.row.name}({', '.join(map(shown, step.inputs))})" for step in steps]
+
+
+ASR, NER, SUM, TTS = "automatic-speech-recognition", "token-classification", "summarization", "text-to-speech"
+OCR, DQA, MT, SIM = "image-to-text", "document-question-answering", "translation", "sentence-similarity"
+
+
+def test_it_is_the_text_to_read_and_not_the_labels() -> None:
+    steps = link("Transcribe this, find the names, summarise it and say it", "a.wav", ASR, NER, SUM, TTS)
+    assert steps == [f"{ASR}(audio=a.wav)", f"{NER}(text=t1)", f"{SUM}(text=t1)", f"{TTS}(text=t3)"]
+
+
+def test_a_result_is_found_by_what_it_is_called() -> None:
+    steps = link("Transcribe this, summarise it, find the names in the transcript", "a.wav", ASR, SUM, NER)
+    assert steps[2] == f"{NER}(text=t1)"
+
+
+def test_a_question_about_a_page_goes_to_the_page_and_the_rest_to_its_text() -> None:
+    request = "Read this page, tell me the total due, summarise it, translate the summary to French"
+    assert link(request, "invoice.png", OCR, DQA, SUM, MT) == [
+        f"{OCR}(image=invoice.png)",
+        f"{DQA}(image=invoice.png, question=What is the total due?)",
+        f"{SUM}(text=t1)",
+        f"{MT}(text=t3, target_language=French)",
+    ]
+
+
+def test_a_summary_that_nobody_asked_for_is_made_when_it_is_spoken_of() -> None:
+    steps = link("Transcribe it and translate the summary to French", "a.wav", ASR, MT)
+    assert steps == [f"{ASR}(audio=a.wav)", f"{SUM}(text=t1)", f"{MT}(text=t2, target_language=French)"]
+
+
+@pytest.mark.parametrize(("name", "reader", "slot"), [("a.wav", ASR, "audio"), ("p.png", OCR, "image")])
+def test_a_file_is_read_first_when_its_text_is_wanted(name: str, reader: str, slot: str) -> None:
+    assert link("Summarise this", name, SUM) == [f"{reader}({slot}={name})", f"{SUM}(text=t1)"]
+
+
+def test_several_files_make_several_tasks_all_the_way_down() -> None:
+    steps = link("Transcribe both and translate them to Spanish", "a.wav b.wav", ASR, MT)
+    assert steps == [
+        f"{ASR}(audio=a.wav)",
+        f"{ASR}(audio=b.wav)",
+        f"{MT}(text=t1, target_language=Spanish)",
+        f"{MT}(text=t2, target_language=Spanish)",
+    ]
+
+
+def test_two_transcripts_are_compared_with_each_other() -> None:
+    assert (
+        link("Transcribe both and compare them", "a.wav b.wav", ASR, SIM)[2]
+        == f"{SIM}(text=t1, other_text=t2)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("request_", "chosen"),
+    [("Transcribe this", "b.wav"), ("Transcribe a.wav", "a.wav"), ("Transcribe 'A.WAV'", "a.wav")],
+)
+def test_the_newest_file_is_taken_unless_one_is_named(request_: str, chosen: str) -> None:
+    assert link(request_, "a.wav b.wav", ASR) == [f"{ASR}(audio={chosen})"]
+
+
+def test_two_languages_make_two_translations() -> None:
+    steps = link("Translate 'hi' to French and Spanish", "", MT)
+    assert steps == [f"{MT}(text=hi, target_language=French)", f"{MT}(text=hi, target_language=Spanish)"]
+
+
+def test_a_summary_in_a_language_is_translated() -> None:
+    steps = link("Summarise notes.txt in German", "notes.txt", SUM)
+    assert steps == [f"{SUM}(text=notes.txt)", f"{MT}(text=t1, target_language=German)"]
+
+
+def test_images_are_worked_on_one_after_the_other_unless_the_original_is_meant() -> None:
+    edit, depth, label = "image-to-image", "depth-estimation", "image-classification"
+    steps = link(
+        "Make the sky red, estimate the depth, classify the original image", "p.png", edit, depth, label
+    )
+    assert steps == [
+        f"{edit}(image=p.png, instruction=Make the sky red)",
+        f"{depth}(image=t1)",
+        f"{label}(image=p.png)",
+    ]
+
+
+def test_pictures_are_made_from_a_prompt_or_from_a_text_made_before() -> None:
+    draw = "text-to-image"
+    assert link("Draw a cat", "", draw) == [f"{draw}(text=a cat)"]
+    assert link("Transcribe this and draw it", "a.wav", ASR, draw)[1] == f"{draw}(text=t1)"
+    assert link("Transcribe this and draw a cat", "a.wav", ASR, draw)[1] == f"{draw}(text=a cat)"
+
+
+def test_a_quoted_question_is_not_its_own_context() -> None:
+    steps = link("Answer 'Who wrote it?' from 'Ann wrote it.'", "", "question-answering")
+    assert steps == ["question-answering(question=Who wrote it?, context=Ann wrote it.)"]
+
+
+def test_a_question_without_a_text_is_left_to_the_conversation() -> None:
+    assert link("Who wrote Hamlet?", "", "question-answering") == []
+    steps = link("Tell me who wrote Hamlet and say the answer aloud", "", "question-answering", TTS)
+    assert steps == ["conversational(text=Who wrote Hamlet?)", f"{TTS}(text=t1)"]
+
+
+def test_a_repeated_wish_makes_one_task() -> None:
+    depth = "depth-estimation"
+    steps = link("Estimate the depth. Provide an image of the depth.", "p.png", depth, depth)
+    assert steps == [f"{depth}(image=p.png)"]
+
+
+EARLIER = (Earlier(ASR, "The whole speech."), Earlier(SUM, "In short."), Earlier(NER, "Ann (PERSON)"))
+
+
+@pytest.mark.parametrize(
+    ("request_", "text"),
+    [
+        ("Translate that summary to French", "In short."),
+        ("Translate the transcript to French", "The whole speech."),
+        ("Translate it to French", "In short."),
+        ("Translate 'hello' to French", "hello"),
+    ],
+)
+def test_a_later_turn_comes_back_to_earlier_results(request_: str, text: str) -> None:
+    assert link(request_, "a.wav", MT, earlier=EARLIER) == [f"{MT}(text={text}, target_language=French)"]
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        (ASR, "This needs an audio file; add one with --file."),
+        ("image-segmentation", "This needs an image; add one with --file."),
+        (SUM, "This needs a text: put it in quotes or after a colon, or add a file with --file."),
+    ],
+)
+def test_what_is_missing_is_said_in_a_sentence(name: str, sentence: str) -> None:
+    with pytest.raises(InputError) as error:
+        link("Do it", "", name)
+    assert str(error.value) == sentence
