@@ -28,7 +28,10 @@ def test_dep_is_derived_from_the_sources() -> None:
 @pytest.mark.parametrize(
     ("tasks", "message"),
     [
-        ([("1", "summarization", {"text": "a"}), ("1", "summarization", {"text": "b"})], "two tasks have the id '1'"),
+        (
+            [("1", "summarization", {"text": "a"}), ("1", "summarization", {"text": "b"})],
+            "two tasks have the id '1'",
+        ),
         ([("1", "summarization", {"text": "<2"})], "refers to task '2', which is not in the plan"),
         ([("1", "summarization", {"text": "<1"})], "in a circle"),
         ([("1", "summarization", {"text": "<2"}), ("2", "summarization", {"text": "<1"})], "in a circle"),
@@ -38,7 +41,9 @@ def test_dep_is_derived_from_the_sources() -> None:
         ),
     ],
 )
-def test_a_plan_that_is_no_graph_is_refused(tasks: list[tuple[str, str, dict[str, str]]], message: str) -> None:
+def test_a_plan_that_is_no_graph_is_refused(
+    tasks: list[tuple[str, str, dict[str, str]]], message: str
+) -> None:
     with pytest.raises(ValidationError, match=message):
         Plan(tasks=tuple(task(id_, name, **inputs) for id_, name, inputs in tasks))
 
@@ -76,7 +81,12 @@ def test_a_result_is_an_output_or_an_error() -> None:
 
 
 def test_state_reads_plain_json() -> None:
-    plan = Plan(tasks=(task("1", "summarization", text="a"), task("2", "translation", text="<1", target_language="French")))
+    plan = Plan(
+        tasks=(
+            task("1", "summarization", text="a"),
+            task("2", "translation", text="<1", target_language="French"),
+        )
+    )
     plain = State(plan=plan, results={"1": TaskResult(output=Output(text="b"))}).model_dump(mode="json")
     state = State(**plain)
     assert state.plan == plan

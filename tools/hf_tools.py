@@ -26,7 +26,9 @@ class ExpertTool(BaseTool):
     """Chat model that is a candidate for language tasks."""
     response_format: Literal["content", "content_and_artifact"] = "content_and_artifact"
 
-    async def _arun(self, model: str | None = None, timeout: float | None = None, **slots: str | None) -> tuple[str, Output]:
+    async def _arun(
+        self, model: str | None = None, timeout: float | None = None, **slots: str | None
+    ) -> tuple[str, Output]:
         inputs = {name: self._value(name, value) for name, value in slots.items() if value is not None}
         output = await run(self.row.name, self._model(model), inputs, store=store(), timeout=timeout)
         return output.text, output
@@ -53,7 +55,9 @@ class ExpertTool(BaseTool):
             return value
         file = next((file for file in self.files if file.name == value), None)
         if file is None:
-            raise InputError(f"There is no {slot.media} file {value!r}; give it to hf_tools(files=...) first.")
+            raise InputError(
+                f"There is no {slot.media} file {value!r}; give it to hf_tools(files=...) first."
+            )
         return file.ref
 
 
@@ -76,7 +80,12 @@ def hf_tools(
     names = TASKS if tasks is None else tasks
     return [
         ExpertTool(
-            name=name, description=TASKS[name].about, args_schema=_schema(name), row=TASKS[name], files=tuple(files), chat=chat
+            name=name,
+            description=TASKS[name].about,
+            args_schema=_schema(name),
+            row=TASKS[name],
+            files=tuple(files),
+            chat=chat,
         )
         for name in names
     ]
@@ -98,5 +107,11 @@ def _schema(name: str) -> type[BaseModel]:
 
 
 def _field(slot: Slot) -> tuple[Any, Any]:
-    about = slot.about or (f"Reference or name of the {slot.media} file." if slot.media != "text" else "The text.")
-    return (str, Field(description=about)) if slot.required else (str | None, Field(default=None, description=about))
+    about = slot.about or (
+        f"Reference or name of the {slot.media} file." if slot.media != "text" else "The text."
+    )
+    return (
+        (str, Field(description=about))
+        if slot.required
+        else (str | None, Field(default=None, description=about))
+    )

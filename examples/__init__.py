@@ -1,0 +1,1 @@
+"""Inputs to try things on, and the demo."""
