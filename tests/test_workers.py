@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ import worker_functions as do
 
 from tools.errors import InputError, ModelError, TransientError
 from tools.experts import workers
+from tools.experts.turns import Turns
 from tools.experts.workers import call
 
 
@@ -165,6 +167,22 @@ async def test_shutdown_ends_running_calls(tmp_path: Path) -> None:
     assert gone(pid)
 
 
+async def test_turn_given_to_a_cancelled_waiter_is_passed_on() -> None:
+    turns = Turns(threading.RLock())
+
+    async def wait() -> None:
+        async with turns:
+            await asyncio.sleep(60)
+
+    async with turns:
+        waiter = asyncio.create_task(wait())
+        await asyncio.sleep(0.01)
+    waiter.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiter
+    assert not turns.taken
+
+
 def test_workers_serve_several_event_loops() -> None:
     assert asyncio.run(call("a", do.pid)) == asyncio.run(call("a", do.pid))
 
@@ -178,6 +196,7 @@ SCRIPT = """
 import asyncio, sys
 sys.path.insert(0, {tests!r})
 import worker_functions as do
+from tools.experts.turns import Turns
 from tools.experts.workers import call
 print("once", flush=True)
 async def main():

@@ -17,7 +17,7 @@ from tools.experts.document import run_document
 from tools.experts.engine import Job
 from tools.experts.engines import ENGINES, run_job
 from tools.experts.provider import run_provider
-from tools.outputs import SCHEME, Draft, Output
+from tools.outputs import Draft, Output
 from tools.tasks import TASKS
 
 
@@ -115,13 +115,7 @@ def _local(task: str, inputs: Mapping[str, str], store: ArtifactStore) -> dict[s
     if missing := [slot.name for slot in row.slots if slot.required and slot.name not in inputs]:
         raise InputError(f"{task} needs its slot {missing[0]!r} filled.")
     media = {slot.name for slot in row.slots if slot.media != "text"}
-    return {name: _file(name, value, store) if name in media else value for name, value in inputs.items()}
-
-
-def _file(slot: str, value: str, store: ArtifactStore) -> str:
-    if not value.startswith(SCHEME):
-        raise InputError(f"The slot {slot!r} takes a file of the artifact store, not {value[:80]!r}.")
-    return str(store.path(value))
+    return {name: str(store.path(value)) if name in media else value for name, value in inputs.items()}
 
 
 def _stored(draft: Draft, store: ArtifactStore) -> Output:

@@ -29,9 +29,17 @@ def run(job: Job) -> Draft:
         sound, beam_size=5, vad_filter=False, condition_on_previous_text=False
     )
     found = [{"start": round(s.start, 2), "end": round(s.end, 2), "text": s.text.strip()} for s in segments]
+    found = found if _has_speech(sound) else []
     text = " ".join(str(segment["text"]) for segment in found).strip()
     data = {"language": info.language, "seconds": round(info.duration, 2), "segments": found}
     return Draft(text=text or NOTHING, data=data)
+
+
+def _has_speech(sound: Any) -> bool:
+    """Tell whether anything at all sounds like speech: Whisper invents a word or two for silence."""
+    from faster_whisper.vad import VadOptions, get_speech_timestamps
+
+    return bool(get_speech_timestamps(sound, VadOptions(threshold=0.2, min_speech_duration_ms=50)))
 
 
 @cache
