@@ -7,8 +7,9 @@ from dataclasses import replace
 from graph.planners import retrieval_arguments as arguments
 from graph.planners.retrieval_clauses import Clause, Request
 from graph.planners.retrieval_matching import Pick
+from graph.planners.retrieval_results import ANSWERS
 from graph.planners.retrieval_steps import Earlier, Fill, Step, Steps
-from graph.planners.retrieval_texts import ANSWERS, Texts
+from graph.planners.retrieval_texts import Texts
 from tools.errors import InputError
 from tools.outputs import Artifact, Media
 from tools.tasks import Slot, TaskRow

@@ -7,7 +7,17 @@ from functools import cache
 
 from graph.planners.retrieval_arguments import labels, names_a_language
 from graph.planners.retrieval_clauses import Clause, Request, stems
-from graph.planners.retrieval_words import ASKS, DRAWS, MEDIA_WORDS, PAGES, QUESTION, wanted_medium
+from graph.planners.retrieval_words import (
+    ANSWERERS,
+    ASKS,
+    CLASSIFIERS,
+    CLASSIFIES,
+    DRAWS,
+    MEDIA_WORDS,
+    PAGES,
+    QUESTION,
+    wanted_medium,
+)
 from tools.outputs import Artifact, Media
 from tools.tasks import TaskRow
 
@@ -29,19 +39,6 @@ OPENING = 0.2
 MADE = 0.1
 """Added when the task makes what the clause asks for (`generate a description`), taken off when it does not."""
 
-ANSWERERS: dict[Media, str] = {
-    "text": "question-answering",
-    "image": "visual-question-answering",
-    "table": "table-question-answering",
-}
-CLASSIFIERS: dict[Media, str] = {
-    "text": "text-classification",
-    "image": "image-classification",
-    "audio": "audio-classification",
-    "video": "video-classification",
-    "table": "tabular-classification",
-}
-CLASSIFIES = re.compile(r"\b(classif\w+|categor\w+|which class|what class)\b", re.I)
 KEYS = {"seg": "segment", "openpose": "pose", "mlsd": "mlsd|straight|line segment"}
 """Words without which a clause is not about a condition image of that kind, where they are not its name."""
 CONDITIONED = re.compile(r"(\w+)-(?:control|text-to-image)$")
@@ -63,6 +60,10 @@ def called(row: TaskRow) -> re.Pattern[str]:
     names = [name for name in (row.name, *row.aliases) if "-" in name or len(name) <= 3]
     spaced = (re.escape(name).replace("\\-", "[ -]") for name in names)
     return re.compile(rf"\b(?:{'|'.join(spaced) or '(?!)'})\b", re.I)
+
+
+def _speaks_of(key: str, text: str) -> bool:
+    return re.search(KEYS.get(key, key), text, re.I) is not None
 
 
 def made(clause: Clause, row: TaskRow) -> float:
@@ -131,9 +132,7 @@ class Matcher:
             fit += ASKING
         if row.slot("labels") and row.name.startswith("zero-shot") and len(labels(clause.text)) < 2:
             fit -= 1
-        if (keyed := CONDITIONED.match(row.name)) and KEYS.get(
-            keyed[1], keyed[1]
-        ) not in clause.plain.lower():
+        if (keyed := CONDITIONED.match(row.name)) and not _speaks_of(keyed[1], clause.plain):
             fit -= 1
         if row.name == "translation" and not names_a_language(clause.text):
             fit -= 0.05

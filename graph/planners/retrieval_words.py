@@ -35,6 +35,22 @@ PRODUCES = re.compile(
     r"^(?:generat|creat|mak|produc|writ|compos|provid|hav|giv|get|obtain|receiv)\w*(?: me| us)?((?: [\w-]+){1,4})",
     re.I,
 )
+"""What opens a clause that wants something made, and (group 1) the words behind it."""
+ANSWERERS: dict[Media, str] = {
+    "text": "question-answering",
+    "image": "visual-question-answering",
+    "table": "table-question-answering",
+}
+"""What answers a question about a medium."""
+CLASSIFIERS: dict[Media, str] = {
+    "text": "text-classification",
+    "image": "image-classification",
+    "audio": "audio-classification",
+    "video": "video-classification",
+    "table": "tabular-classification",
+}
+"""What classifies a medium."""
+CLASSIFIES = re.compile(r"\b(classif\w+|categor\w+|which class|what class)\b", re.I)
 DRAWS = re.compile(r"^(?:draw|paint|sketch|illustrat)", re.I)
 PAGES = re.compile(
     r"\b(documents?|pages?|invoices?|receipts?|bills?|forms?|contracts?|letters?|scan(?:s|ned)?|statements?|reports?|"
