@@ -181,7 +181,7 @@ class View:
         self._answer += text
 
     def _start(self) -> None:
-        if self.console.is_terminal and not self._live:
+        if self.console.is_terminal and not self.console.is_dumb_terminal and not self._live:
             self._live = Live(
                 get_renderable=self._table,
                 console=self.console,

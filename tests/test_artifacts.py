@@ -113,6 +113,11 @@ def test_a_remote_copy_with_other_bytes_is_refused(tmp_path: Path) -> None:
     assert not [file for file in settings().cache_dir.rglob("*") if file.is_file()]
 
 
+def test_a_place_of_an_unknown_kind_is_a_sentence() -> None:
+    with pytest.raises(SetupError, match="HUGGINGGPT_ARTIFACTS names no place"):
+        ArtifactStore("nowhere://bucket")
+
+
 def test_a_missing_file_is_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"^gone\.wav cannot be read: No such file or directory\.$"):
         store().put(tmp_path / "gone.wav")

@@ -29,11 +29,17 @@ class ArtifactStore:
 
     Args:
         root: A folder or any fsspec URL, e.g. `s3://bucket/artifacts`.
+
+    Raises:
+        SetupError: There is no such kind of place, or its library is not installed.
     """
 
     def __init__(self, root: str) -> None:
         self.root = root
-        self._fs, base = fsspec.url_to_fs(str(Path(root).expanduser()) if "://" not in root else root)
+        try:
+            self._fs, base = fsspec.url_to_fs(root if "://" in root else str(Path(root).expanduser()))
+        except (ImportError, ValueError) as error:
+            raise SetupError(f"HUGGINGGPT_ARTIFACTS names no place that can be used: {error}.") from None
         self._base = base.rstrip("/")
         self._local = isinstance(self._fs, LocalFileSystem)
 
