@@ -84,8 +84,10 @@ async def test_limits_reach_the_server(chat_server: Serve) -> None:
     ],
 )
 async def test_errors_of_the_server(
-    chat_server: Serve, reply: Reply, kind: type[Exception], words: str
+    chat_server: Serve, monkeypatch: pytest.MonkeyPatch, reply: Reply, kind: type[Exception], words: str
 ) -> None:
+    monkeypatch.setenv("HUGGINGGPT_API_KEY", KEY)
+    settings.cache_clear()
     server = chat_server(lambda body: reply)
     with pytest.raises(kind, match=words) as caught:
         await ask(f"{server.url}#m")
