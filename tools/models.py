@@ -1,5 +1,6 @@
 """Candidate models of a task: what can do it here, best first."""
 
+import re
 from collections.abc import Sequence
 from functools import cache
 from importlib.util import find_spec
@@ -7,14 +8,23 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from tools import hub
 from tools.assets import ASSETS
 from tools.experts.engines import CHAT_TASKS, ENGINES
+from tools.experts.provider_tasks import ADAPTERS, adapter, hub_tags
+from tools.settings import settings
 
 Mode = Literal["local", "providers", "hybrid"]
 """Where experts may run."""
 
 EMBEDDED = "embedded"
 """Name of the chat model that needs neither key nor network."""
+
+SEARCHED = 20
+"""How many models the Hub is asked for."""
+HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
+"""An id of the Hub; names of chat models have a colon."""
+NO_ABOUT = "A model of the Hugging Face Hub that inference providers run."
 
 
 class Model(BaseModel):
@@ -64,7 +74,7 @@ def _is_local(name: str) -> bool:
 
 
 def candidates(task: str, chat: str, mode: Mode) -> list[Model]:
-    """Return every model that can do a task, installed or not.
+    """Return every model that can do a task, installed or not; local ones first. May ask the Hub: blocking.
 
     Args:
         task: Name of a task row.
@@ -74,7 +84,37 @@ def candidates(task: str, chat: str, mode: Mode) -> list[Model]:
     found = [model for model in embedded_models() if task in model.tasks]
     if chat != EMBEDDED and task in CHAT_TASKS:
         found.insert(0, chat_expert(chat))
+    if mode != "local":
+        found += _served(task)
     return [model for model in found if mode == "hybrid" or model.local == (mode == "local")]
+
+
+def _served(task: str) -> list[Model]:
+    """Return models that inference providers serve, most downloaded first; none without HF_TOKEN."""
+    found = {one.id: one for tag in hub_tags(task) for one in hub.search(tag, SEARCHED)}
+    usable = [one for one in found.values() if any(adapter(task, served.task) for served in one.providers)]
+    ranked = sorted(usable, key=lambda one: -one.downloads)
+    return [_remote(task, one.id, _about(one), one.license, one.downloads) for one in ranked]
+
+
+def _remote(task: str, id_: str, about: str, license_: str | None = None, downloads: int = 0) -> Model:
+    return Model(
+        id=id_,
+        engine="provider",
+        tasks=(task,),
+        about=about,
+        license=license_,
+        downloads=downloads,
+        local=False,
+    )
+
+
+def _about(one: hub.HubModel) -> str:
+    """Return what is known of a model in one sentence; tags such as `region:us` say nothing of its use."""
+    tags = [tag for tag in one.tags if ":" not in tag and tag not in (one.library, one.pipeline_tag)][:6]
+    said = f" ({', '.join(tags)})" if tags else ""
+    providers = ", ".join(dict.fromkeys(served.provider for served in one.providers))
+    return f"{one.pipeline_tag or one.library or 'Hub'} model{said}, run by {providers}."
 
 
 def shortlist(task: str, chat: str, mode: Mode, k: int) -> list[Model]:
@@ -83,9 +123,13 @@ def shortlist(task: str, chat: str, mode: Mode, k: int) -> list[Model]:
 
 
 def find(task: str, id_: str) -> Model | None:
-    """Return the model of that id for a task, or None."""
-    known = (model for model in embedded_models() if model.id == id_ and task in model.tasks)
-    return next(known, chat_expert(id_) if task in CHAT_TASKS else None)
+    """Return the model of that id for a task, or None. The Hub is not asked."""
+    for model in embedded_models():
+        if model.id == id_ and task in model.tasks:
+            return model
+    if task in ADAPTERS and HUB_ID.fullmatch(id_):
+        return _remote(task, id_, NO_ABOUT)
+    return chat_expert(id_) if task in CHAT_TASKS else None
 
 
 def missing(model: Model) -> str | None:
@@ -105,4 +149,10 @@ def why_none(task: str, chat: str, mode: Mode) -> str:
         return uninstalled[0]
     if mode != "hybrid" and candidates(task, chat, "hybrid"):
         return f"There is no model for {task} in mode {mode!r} here; set HUGGINGGPT_MODE=hybrid."
-    return f"There is no model for {task} here; the embedded profile has none."
+    if task not in ADAPTERS:
+        return f"There is no model for {task} here: the embedded profile has none and inference providers serve none."
+    if mode == "local":
+        return f"There is no model for {task} on this machine; for remote ones set HUGGINGGPT_MODE=hybrid and HF_TOKEN."
+    if not settings().hf_token:
+        return f"There is no model for {task} here; set HF_TOKEN to use Hugging Face inference providers."
+    return f"There is no model for {task} here. {hub.trouble() or 'No inference provider serves one now.'}"
