@@ -9,7 +9,8 @@ import asyncio
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
+from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import cache
@@ -81,17 +82,34 @@ def within(work: Callable[[], R], seconds: float) -> R:
 
 
 def _started(work: Callable[[], Coroutine[Any, Any, R]], limits: _Limits) -> Future[R]:
+    """Run a coroutine function on a new thread, which ends with it; cancelling the future cancels it."""
+    future: Future[R] = Future()
     loop = asyncio.new_event_loop()
-    threading.Thread(target=_serve, args=(loop,), daemon=True, name="huggingface-hub").start()
 
     async def limited() -> R:
         _limits.set(limits)
-        try:
-            return await work()
-        finally:
-            loop.call_soon(loop.stop)
+        return await work()
 
-    return asyncio.run_coroutine_threadsafe(limited(), loop)
+    def ended(task: asyncio.Task[R]) -> None:
+        loop.stop()
+        # Whoever waited may have left in this very moment.
+        with suppress(InvalidStateError):
+            if task.cancelled():
+                future.cancel()
+            elif error := task.exception():
+                future.set_exception(error)
+            else:
+                future.set_result(task.result())
+
+    def left(future: Future[R]) -> None:
+        if future.cancelled() and not task.done():
+            loop.call_soon_threadsafe(task.cancel)
+
+    task = loop.create_task(limited())
+    task.add_done_callback(ended)
+    future.add_done_callback(left)
+    threading.Thread(target=_serve, args=(loop,), daemon=True, name="huggingface-hub").start()
+    return future
 
 
 def _serve(loop: asyncio.AbstractEventLoop) -> None:

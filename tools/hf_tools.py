@@ -30,7 +30,9 @@ class ExpertTool(BaseTool):
         self, model: str | None = None, timeout: float | None = None, **slots: str | None
     ) -> tuple[str, Output]:
         inputs = {name: self._value(name, value) for name, value in slots.items() if value is not None}
-        output = await run(self.row.name, self._model(model), inputs, store=store(), timeout=timeout)
+        # The shortlist may ask the Hub.
+        expert = await asyncio.to_thread(self._model, model)
+        output = await run(self.row.name, expert, inputs, store=store(), timeout=timeout)
         return output.text, output
 
     def _run(self, **kwargs: Any) -> tuple[str, Output]:
