@@ -1,1 +1,6 @@
-"""What people use: the command line."""
+"""The command line."""
+
+import os
+
+# Checkpoints give back nothing but the types that the graph declares; read when langgraph is imported.
+os.environ.setdefault("LANGGRAPH_STRICT_MSGPACK", "true")

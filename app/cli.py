@@ -1,7 +1,6 @@
 """The command `hugginggpt`. What is heavy is imported inside the commands, so that help comes at once."""
 
 import logging
-import os
 import sys
 import warnings
 from enum import StrEnum
@@ -10,9 +9,6 @@ from typing import Annotated, Any
 import typer
 
 from app.errors import Commands
-
-# Checkpoints give back nothing but the types that the graph declares; read when langgraph is imported.
-os.environ.setdefault("LANGGRAPH_STRICT_MSGPACK", "true")
 
 app = typer.Typer(
     cls=Commands,

@@ -98,11 +98,12 @@ class View:
     def end(self, thread: str, state: State) -> None:
         """Show the answer, where it was not shown yet, then the files and the thread."""
         self.stop()
-        answer = answer_of(state)
-        if self._answer:
+        answer, streamed = answer_of(state), self._answer.strip()
+        rest = answer.removeprefix(streamed).strip()
+        if streamed:
             self.console.print()
-        if self.streams and answer and answer.split() != self._answer.split():
-            self.console.print(f"\n{answer}", markup=False, highlight=False, soft_wrap=True)
+        if self.streams and rest:
+            self.console.print(f"\n{rest}", markup=False, highlight=False, soft_wrap=True)
         show_files(self.console, state)
         self.console.print(f"\nThread {thread}", style="dim", highlight=False)
 

@@ -34,7 +34,8 @@ EXAMPLES = (
         FOLDER / "briefing.wav",
     ),
     Example(
-        "Read this page, tell me the total due, summarise it, translate the summary to French and read the translation aloud.",
+        "Read this page, tell me the total due, summarise it, translate the summary to French and read the "
+        "translation aloud.",
         FOLDER / "invoice.png",
     ),
 )

@@ -1,5 +1,7 @@
 """Plan: the request becomes a graph of tasks."""
 
+import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 from langchain_core.messages import BaseMessage
@@ -12,6 +14,7 @@ from graph.files import as_text, files_of
 from graph.planners import llm, retrieval
 from graph.planners.wire import PlanError
 from graph.state import Plan, State
+from tools.artifacts import store
 from tools.chat import chat_model
 from tools.errors import InputError, ModelError
 from tools.experts.embedder import embed
@@ -64,20 +67,34 @@ async def _by_chat_model(state: State, context: Context, notes: list[str]) -> Pl
 
 async def _by_retrieval(state: State) -> Plan:
     request = str(state.messages[-1].text)
-    return await retrieval.plan(request, files_meant(request, state.messages), TASKS, embed)
+    earlier = await asyncio.to_thread(earlier_results, state.messages[:-1])
+    return await retrieval.plan(request, files_meant(request, state.messages), TASKS, embed, earlier)
 
 
-def files_meant(request: str, messages: list[Any] | list[BaseMessage]) -> list[Artifact]:
+def files_meant(request: str, messages: Sequence[BaseMessage]) -> list[Artifact]:
     """Return the files a request is about: those that came with it or that it names, else the latest of each medium.
 
     Args:
         request: The last message's text.
-        messages: The conversation.
+        messages: The conversation. Texts that tasks made are left out: they are `earlier_results`.
     """
     came = files_of(messages[-1:])
-    earlier = files_of(messages[:-1])
+    earlier = [file for file in files_of(messages[:-1]) if not _task_of(file)]
     named = [file for file in earlier if file.name in request and file not in came]
     if came or named:
         return [*named, *came]
-    latest = {file.media: file for file in earlier}
-    return list(latest.values())
+    return list({file.media: file for file in earlier}.values())
+
+
+def earlier_results(messages: Sequence[BaseMessage]) -> list[retrieval.Earlier]:
+    """Return the texts that tasks of earlier turns made, oldest first. Blocking: reads the artifact store."""
+    made = [(name, file) for file in files_of(messages[-HISTORY:]) if (name := _task_of(file))]
+    return [
+        retrieval.Earlier(name, store().path(file.ref).read_text(encoding="utf-8")) for name, file in made
+    ]
+
+
+def _task_of(file: Artifact) -> str | None:
+    """Return the task type that made a text, which `respond` names after it; None for any other file."""
+    name = file.name.removesuffix(".txt").rpartition("-")[0]
+    return name if file.media == "text" and name in TASKS else None

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from langchain_core.messages import AIMessage, BaseMessage, SystemMessage
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 from langgraph.runtime import Runtime
 
 from graph.context import Context, context_of
@@ -24,31 +24,34 @@ HISTORY = 8
 class Limits(NamedTuple):
     """How much the chat model reads and writes here."""
 
-    read: int
-    """Characters of all results together; each gets an equal share."""
+    each: int
+    """Characters of one result."""
+    together: int
+    """Characters of all results."""
     write: int
     """Tokens."""
 
 
-LIMITS = {EMBEDDED: Limits(read=3_000, write=200)}
-"""By chat model: the embedded one reads some 80 tokens a second on two cores and writes 25."""
-OTHER_LIMITS = Limits(read=24_000, write=1_000)
+LIMITS = {EMBEDDED: Limits(each=220, together=3_000, write=160)}
+"""By chat model: a small one repeats what it is given, and reads 60 tokens a second on two cores."""
+OTHER_LIMITS = Limits(each=4_000, together=24_000, write=1_000)
 SHOWN = 200
 """Characters of a result in the table of what was done."""
 
+Done = Sequence[tuple[Task, TaskResult]]
+
 
 async def respond(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
-    """Write the answer: prose by the chat model; the table and the files are put there by code.
+    """Write the answer: prose by the chat model; failures, the table and the files are put there by code.
 
     Returns:
         `{"messages": [answer]}`: a text block of prose, one with the table of what was done, then a block for
         each file and each text that a later turn may refer to.
     """
     context, done = context_of(runtime), _done(state)
-    limits = LIMITS.get(context.model, OTHER_LIMITS)
-    prompt = _from_results(state, digest(done, limits.read)) if done else _conversation(state)
-    prose = await _ask(context, prompt, done)
-    content: list[Any] = [{"type": "text", "text": str(prose.text).strip()}]
+    prose = await _report(state, context, done) if done else await _converse(state, context)
+    parts = [str(prose.text).strip(), *state.notes, *_failures(done)]
+    content: list[Any] = [{"type": "text", "text": "\n\n".join(filter(None, parts))}]
     if done:
         content.append({"type": "text", "text": "\n\n" + table(done)})
     content += [block(file) for file in await asyncio.to_thread(_files, done)]
@@ -64,7 +67,7 @@ def answer_of(state: State) -> str:
     return str(first["text"]) if isinstance(first, dict) else str(first)
 
 
-def table(done: Sequence[tuple[Task, TaskResult]]) -> str:
+def table(done: Done) -> str:
     """Return what was done as a Markdown table; its facts come from the results, never from a model."""
     rows = [
         f"| {task.id} | {task.name} | {result.model or '-'} | {result.seconds:.1f} s | {_outcome(result)} |"
@@ -74,64 +77,66 @@ def table(done: Sequence[tuple[Task, TaskResult]]) -> str:
 
 
 def _outcome(result: TaskResult) -> str:
-    if result.error:
-        text = f"{result.status}: {result.error.reason}"
-    else:
-        text = result.output.text if result.output else ""
+    output = result.output.text if result.output else ""
+    text = f"{result.status}: {result.error.reason}" if result.error else output
     return _cut(" ".join(text.replace("|", "/").split()), SHOWN)
 
 
-def _done(state: State) -> list[tuple[Task, TaskResult]]:
+def _done(state: State) -> Done:
     ordered = state.plan.ordered() if state.plan else ()
     return [(task, state.results[task.id]) for task in ordered if task.id in state.results]
 
 
-async def _ask(
-    context: Context, prompt: list[BaseMessage], done: Sequence[tuple[Task, TaskResult]]
-) -> AIMessage:
-    """Ask the chat model; results are told without it when it cannot be reached."""
+async def _report(state: State, context: Context, done: Done) -> AIMessage:
+    """Tell the results; without a chat model that answers, as they came."""
+    outputs = [result.output.text for _, result in done if result.output]
+    if not outputs or (context.model == EMBEDDED and len(outputs) == 1):
+        # A single result is the answer; the embedded model would only shorten it, or make something up.
+        return AIMessage("".join(outputs))
+    limits = LIMITS.get(context.model, OTHER_LIMITS)
+    told = render("report", request=as_text(state.messages[-1]).text, results=digest(done, limits))
     try:
-        chat = await chat_model(
-            context.model,
-            max_tokens=LIMITS.get(context.model, OTHER_LIMITS).write,
-            timeout=context.chat_timeout,
-        )
-        with translated(chat):
-            return AIMessage.model_validate((await chat.ainvoke(prompt)).model_dump())
+        return await _ask(context, [SystemMessage(render("respond")), HumanMessage(told)], limits)
     except HuggingGPTError as error:
-        if not done:
-            raise
         return AIMessage(
-            f"These are the results as they came; no answer could be written from them. {error}\n{digest(done, OTHER_LIMITS.read)}"
+            f"No answer could be written ({error}) These are the results.\n{digest(done, OTHER_LIMITS)}"
         )
 
 
-def _conversation(state: State) -> list[BaseMessage]:
-    return [SystemMessage(render("converse")), *map(as_text, state.messages[-HISTORY:])]
+async def _converse(state: State, context: Context) -> AIMessage:
+    limits = LIMITS.get(context.model, OTHER_LIMITS)
+    history = map(as_text, state.messages[-HISTORY:])
+    return await _ask(context, [SystemMessage(render("converse")), *history], limits)
 
 
-def _from_results(state: State, results: str) -> list[BaseMessage]:
-    notes = "".join(f"\nNote: {note}" for note in state.notes)
-    return [SystemMessage(render("respond", results=results + notes)), as_text(state.messages[-1])]
+async def _ask(context: Context, prompt: list[BaseMessage], limits: Limits) -> AIMessage:
+    chat = await chat_model(context.model, max_tokens=limits.write, timeout=context.chat_timeout)
+    with translated(chat):
+        return AIMessage.model_validate((await chat.ainvoke(prompt)).model_dump())
 
 
-def digest(done: Sequence[tuple[Task, TaskResult]], chars: int) -> str:
-    """Return the results as text, every one cut to its share of that many characters."""
-    share = chars // max(len(done), 1)
-    return "\n".join(f"{task.id}. {task.name}: {_told(result, share)}" for task, result in done)
+def digest(done: Done, limits: Limits) -> str:
+    """Return the outputs as one line each, cut to what the chat model can take in."""
+    length = min(limits.each, limits.together // max(len(done), 1))
+    outputs = [(task, result.output) for task, result in done if result.output]
+    return "\n".join(
+        f"- {task.name}: {_cut(' '.join(output.text.split()), length)}" for task, output in outputs
+    )
 
 
-def _told(result: TaskResult, share: int) -> str:
-    if result.error:
-        return f"{result.status.upper()}. {result.error.reason}"
-    return _cut(result.output.text if result.output else "", share)
+def _failures(done: Done) -> list[str]:
+    failed = [(task, result) for task, result in done if result.error]
+    return [
+        f"Not done: {task.name} (task {task.id}). {result.error and result.error.reason}"
+        for task, result in failed
+    ]
 
 
 def _cut(text: str, length: int) -> str:
     return text if len(text) <= length else f"{text[:length].rstrip()} ..."
 
 
-def _files(done: Sequence[tuple[Task, TaskResult]]) -> list[Artifact]:
+def _files(done: Done) -> list[Artifact]:
     """Return the files of all results, and each text result as a file, so that later turns can refer to it by name."""
     found: list[Artifact] = []
     for task, result in done:

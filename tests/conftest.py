@@ -18,9 +18,14 @@ KEYS = ("OPENAI_API_KEY", "HF_TOKEN", "LANGSMITH_API_KEY", "LANGSMITH_TRACING", 
 
 
 @pytest.fixture(autouse=True)
-def _own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[None]:
+def _own_folders(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> Iterator[None]:
     """Give every test a data folder of its own; only `embedded` tests share the user's cache of models."""
-    for name in [*KEYS, *(f"HUGGINGGPT_{field.upper()}" for field in Settings.model_fields if field != "cache_dir")]:
+    for name in [
+        *KEYS,
+        *(f"HUGGINGGPT_{field.upper()}" for field in Settings.model_fields if field != "cache_dir"),
+    ]:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HUGGINGGPT_DATA_DIR", str(tmp_path / "data"))
     if not request.node.get_closest_marker("embedded"):

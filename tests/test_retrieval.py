@@ -64,7 +64,7 @@ async def test_a_request_becomes_a_plan() -> None:
         "summarization",
         "text-to-speech",
     ]
-    assert [task.dep for task in made.tasks] == [(), ("t1",), ("t2",)]
+    assert [task.dep for task in made.tasks] == [(), ("0",), ("1",)]
     assert made.tasks[0].inputs[0].value == WAV.ref
 
 

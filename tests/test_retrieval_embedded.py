@@ -38,7 +38,7 @@ async def plan(files: str, request: str) -> list[str]:
     refs = {artifact.ref: artifact.name for artifact in artifacts}
 
     def shown(item: Input) -> str:
-        return f"{item.slot}={item.source or refs.get(item.value or '', item.value)}"
+        return f"{item.slot}={f'<{item.source}>' if item.source else refs.get(item.value or '', item.value)}"
 
     made = await retrieval.plan(request, artifacts, TASKS, minilm)
     return [f"{task.name}({', '.join(map(shown, task.inputs))})" for task in made.tasks]
@@ -46,16 +46,16 @@ async def plan(files: str, request: str) -> list[str]:
 
 BRIEFING = [
     "automatic-speech-recognition(audio=briefing.wav)",
-    "token-classification(text=t1)",
-    "summarization(text=t1)",
-    "text-to-speech(text=t3)",
+    "token-classification(text=<0>)",
+    "summarization(text=<0>)",
+    "text-to-speech(text=<2>)",
 ]
 INVOICE = [
     "image-to-text(image=invoice.png)",
     "document-question-answering(image=invoice.png, question=What is the total due?)",
-    "summarization(text=t1)",
-    "translation(text=t3, target_language=French)",
-    "text-to-speech(text=t4)",
+    "summarization(text=<0>)",
+    "translation(text=<2>, target_language=French)",
+    "text-to-speech(text=<3>)",
 ]
 PLANS = [
     (
@@ -105,7 +105,7 @@ PLANS = [
     (
         "",
         "Translate 'Good morning' into German and say it aloud",
-        ["translation(text=Good morning, target_language=German)", "text-to-speech(text=t1)"],
+        ["translation(text=Good morning, target_language=German)", "text-to-speech(text=<0>)"],
     ),
     (
         "",
@@ -122,7 +122,7 @@ PLANS = [
     (
         "",
         "Write a poem about the sea and read it aloud",
-        ["text-generation(text=Write a poem about the sea)", "text-to-speech(text=t1)"],
+        ["text-generation(text=Write a poem about the sea)", "text-to-speech(text=<0>)"],
     ),
     ("", "Embed the sentence 'hello world'", ["feature-extraction(text=hello world)"]),
     (
@@ -133,30 +133,30 @@ PLANS = [
     (
         "a.wav",
         "Summarise this recording",
-        ["automatic-speech-recognition(audio=a.wav)", "summarization(text=t1)"],
+        ["automatic-speech-recognition(audio=a.wav)", "summarization(text=<0>)"],
     ),
     (
         "a.wav",
         "Remove the noise from this recording and transcribe it",
-        ["audio-to-audio(audio=a.wav)", "automatic-speech-recognition(audio=t1)"],
+        ["audio-to-audio(audio=a.wav)", "automatic-speech-recognition(audio=<0>)"],
     ),
     (
         "a.wav",
         "Transcribe this. Who is the caller?",
         [
             "automatic-speech-recognition(audio=a.wav)",
-            "question-answering(question=Who is the caller?, context=t1)",
+            "question-answering(question=Who is the caller?, context=<0>)",
         ],
     ),
     (
         "p.jpg",
         "Make the sky purple and animate the result",
-        ["image-to-image(image=p.jpg, instruction=Make the sky purple)", "image-to-video(image=t1)"],
+        ["image-to-image(image=p.jpg, instruction=Make the sky purple)", "image-to-video(image=<0>)"],
     ),
     (
         "",
         "Create an image of a cat wearing a hat, then describe it and read the description aloud",
-        ["text-to-image(text=a cat wearing a hat)", "image-to-text(image=t1)", "text-to-speech(text=t2)"],
+        ["text-to-image(text=a cat wearing a hat)", "image-to-text(image=<0>)", "text-to-speech(text=<1>)"],
     ),
 ]
 TALK = ["Hello, how are you?", "What can you do?", "Tell me a joke", "Who wrote Hamlet?", "Thank you", "help"]

@@ -33,7 +33,7 @@ def link(request: str, files: str, *names: str, earlier: tuple[Earlier, ...] = (
     refs = {artifact.ref: artifact.name for artifact in artifacts}
 
     def shown(item: Input) -> str:
-        return f"{item.slot}={item.source or refs.get(item.value or '', item.value)}"
+        return f"{item.slot}={f'<{item.source}>' if item.source else refs.get(item.value or '', item.value)}"
 
     return [f"{step.row.name}({', '.join(map(shown, step.inputs))})" for step in steps]
 
@@ -44,12 +44,12 @@ OCR, DQA, MT, SIM = "image-to-text", "document-question-answering", "translation
 
 def test_it_is_the_text_to_read_and_not_the_labels() -> None:
     steps = link("Transcribe this, find the names, summarise it and say it", "a.wav", ASR, NER, SUM, TTS)
-    assert steps == [f"{ASR}(audio=a.wav)", f"{NER}(text=t1)", f"{SUM}(text=t1)", f"{TTS}(text=t3)"]
+    assert steps == [f"{ASR}(audio=a.wav)", f"{NER}(text=<0>)", f"{SUM}(text=<0>)", f"{TTS}(text=<2>)"]
 
 
 def test_a_result_is_found_by_what_it_is_called() -> None:
     steps = link("Transcribe this, summarise it, find the names in the transcript", "a.wav", ASR, SUM, NER)
-    assert steps[2] == f"{NER}(text=t1)"
+    assert steps[2] == f"{NER}(text=<0>)"
 
 
 def test_a_question_about_a_page_goes_to_the_page_and_the_rest_to_its_text() -> None:
@@ -57,19 +57,19 @@ def test_a_question_about_a_page_goes_to_the_page_and_the_rest_to_its_text() -> 
     assert link(request, "invoice.png", OCR, DQA, SUM, MT) == [
         f"{OCR}(image=invoice.png)",
         f"{DQA}(image=invoice.png, question=What is the total due?)",
-        f"{SUM}(text=t1)",
-        f"{MT}(text=t3, target_language=French)",
+        f"{SUM}(text=<0>)",
+        f"{MT}(text=<2>, target_language=French)",
     ]
 
 
 def test_a_summary_that_nobody_asked_for_is_made_when_it_is_spoken_of() -> None:
     steps = link("Transcribe it and translate the summary to French", "a.wav", ASR, MT)
-    assert steps == [f"{ASR}(audio=a.wav)", f"{SUM}(text=t1)", f"{MT}(text=t2, target_language=French)"]
+    assert steps == [f"{ASR}(audio=a.wav)", f"{SUM}(text=<0>)", f"{MT}(text=<1>, target_language=French)"]
 
 
 @pytest.mark.parametrize(("name", "reader", "slot"), [("a.wav", ASR, "audio"), ("p.png", OCR, "image")])
 def test_a_file_is_read_first_when_its_text_is_wanted(name: str, reader: str, slot: str) -> None:
-    assert link("Summarise this", name, SUM) == [f"{reader}({slot}={name})", f"{SUM}(text=t1)"]
+    assert link("Summarise this", name, SUM) == [f"{reader}({slot}={name})", f"{SUM}(text=<0>)"]
 
 
 def test_several_files_make_several_tasks_all_the_way_down() -> None:
@@ -77,15 +77,15 @@ def test_several_files_make_several_tasks_all_the_way_down() -> None:
     assert steps == [
         f"{ASR}(audio=a.wav)",
         f"{ASR}(audio=b.wav)",
-        f"{MT}(text=t1, target_language=Spanish)",
-        f"{MT}(text=t2, target_language=Spanish)",
+        f"{MT}(text=<0>, target_language=Spanish)",
+        f"{MT}(text=<1>, target_language=Spanish)",
     ]
 
 
 def test_two_transcripts_are_compared_with_each_other() -> None:
     assert (
         link("Transcribe both and compare them", "a.wav b.wav", ASR, SIM)[2]
-        == f"{SIM}(text=t1, other_text=t2)"
+        == f"{SIM}(text=<0>, other_text=<1>)"
     )
 
 
@@ -104,7 +104,7 @@ def test_two_languages_make_two_translations() -> None:
 
 def test_a_summary_in_a_language_is_translated() -> None:
     steps = link("Summarise notes.txt in German", "notes.txt", SUM)
-    assert steps == [f"{SUM}(text=notes.txt)", f"{MT}(text=t1, target_language=German)"]
+    assert steps == [f"{SUM}(text=notes.txt)", f"{MT}(text=<0>, target_language=German)"]
 
 
 def test_images_are_worked_on_one_after_the_other_unless_the_original_is_meant() -> None:
@@ -114,7 +114,7 @@ def test_images_are_worked_on_one_after_the_other_unless_the_original_is_meant()
     )
     assert steps == [
         f"{edit}(image=p.png, instruction=Make the sky red)",
-        f"{depth}(image=t1)",
+        f"{depth}(image=<0>)",
         f"{label}(image=p.png)",
     ]
 
@@ -122,7 +122,7 @@ def test_images_are_worked_on_one_after_the_other_unless_the_original_is_meant()
 def test_pictures_are_made_from_a_prompt_or_from_a_text_made_before() -> None:
     draw = "text-to-image"
     assert link("Draw a cat", "", draw) == [f"{draw}(text=a cat)"]
-    assert link("Transcribe this and draw it", "a.wav", ASR, draw)[1] == f"{draw}(text=t1)"
+    assert link("Transcribe this and draw it", "a.wav", ASR, draw)[1] == f"{draw}(text=<0>)"
     assert link("Transcribe this and draw a cat", "a.wav", ASR, draw)[1] == f"{draw}(text=a cat)"
 
 
@@ -134,7 +134,7 @@ def test_a_quoted_question_is_not_its_own_context() -> None:
 def test_a_question_without_a_text_is_left_to_the_conversation() -> None:
     assert link("Who wrote Hamlet?", "", "question-answering") == []
     steps = link("Tell me who wrote Hamlet and say the answer aloud", "", "question-answering", TTS)
-    assert steps == ["conversational(text=Who wrote Hamlet?)", f"{TTS}(text=t1)"]
+    assert steps == ["conversational(text=Who wrote Hamlet?)", f"{TTS}(text=<0>)"]
 
 
 def test_a_repeated_wish_makes_one_task() -> None:

@@ -9,7 +9,8 @@ PHOTO = Artifact(sha256="a" * 64, media="image", mime="image/png", suffix=".png"
 TALK = Artifact(sha256="b" * 64, media="audio", mime="audio/wav", suffix=".wav", name="talk.wav")
 
 PAPER = """[{"task": "automatic-speech-recognition", "id": 0, "dep": [-1], "args": {"audio": "talk.wav"}},
-            {"task": "translation", "id": 1, "dep": [0], "args": {"text": "<GENERATED>-0", "target_language": "German"}},
+            {"task": "translation", "id": 1, "dep": [0],
+             "args": {"text": "<GENERATED>-0", "target_language": "German"}},
             {"task": "text-to-speech", "id": 2, "dep": [1], "args": {"text": "<resource>-1"}}]"""
 
 

@@ -88,7 +88,7 @@ class Steps:
         for step in self.all:
             if step.row == row and step.inputs == inputs:
                 return step
-        self.all.append(Step(f"t{len(self.all) + 1}", row, inputs, clause))
+        self.all.append(Step(str(len(self.all)), row, inputs, clause))
         return self.all[-1]
 
     def _outputs(self, groups: Sequence[tuple[Step, ...]]) -> list[Fill]:
