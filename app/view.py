@@ -98,11 +98,9 @@ class View:
     def end(self, thread: str, state: State) -> None:
         """Show the answer, where it was not shown yet, then the files and the thread."""
         self.stop()
-        answer, streamed = answer_of(state), self._answer.strip()
-        rest = answer.removeprefix(streamed).strip()
-        if streamed:
+        if self._answer:
             self.console.print()
-        if self.streams and rest:
+        if self.streams and (rest := _rest(answer_of(state), self._answer.strip())):
             self.console.print(f"\n{rest}", markup=False, highlight=False, soft_wrap=True)
         show_files(self.console, state)
         self.console.print(f"\nThread {thread}", style="dim", highlight=False)
@@ -201,6 +199,12 @@ class View:
         coming = {name: part for name, part in self._downloads.items() if part[0] < part[1]}
         lines = [Text(_progress(name, done, total)) for name, (done, total) in coming.items()]
         return Group(*([_tasks_table(self._rows)] if self._rows else []), *lines)
+
+
+def _rest(answer: str, streamed: str) -> str:
+    """Return what of the answer was not streamed: paragraphs put there by code, or all of it if it was cut."""
+    rest = answer.removeprefix(streamed)
+    return rest.strip() if not rest or rest.startswith("\n") else answer
 
 
 def _progress(asset: str, done: int, total: int) -> str:
