@@ -10,7 +10,7 @@ from pydantic import JsonValue
 
 from graph.context import Context, context_of
 from graph.files import as_text
-from graph.state import Assignment, Plan, State
+from graph.state import Assignment, Plan, State, Task
 from prompts import render
 from tools.chat import chat_model
 from tools.errors import HuggingGPTError
@@ -34,24 +34,26 @@ async def select(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
     chosen: Choices = {}
     if context.model != EMBEDDED and any(len(models) > 1 for models in shortlists.values()):
         chosen = await _ranked(state, context, shortlists)
-    return {
-        "assignments": {
-            id_: _assign(id_, plan, models, chosen, context) for id_, models in shortlists.items()
-        }
-    }
+    return {"assignments": await asyncio.to_thread(_assignments, plan, shortlists, chosen, context)}
 
 
 def _shortlists(plan: Plan, context: Context) -> Shortlists:
     return {task.id: shortlist(task.name, context.model, context.mode, context.k) for task in plan.tasks}
 
 
-def _assign(id_: str, plan: Plan, models: list[Model], chosen: Choices, context: Context) -> Assignment:
-    """Put the chosen model first; one that is not on the list is dropped, the rest of the list is the fallback."""
+def _assignments(
+    plan: Plan, shortlists: Shortlists, chosen: Choices, context: Context
+) -> dict[str, Assignment]:
+    """Blocking: why a task has no model may depend on the Hub."""
+    return {task.id: _assign(task, shortlists[task.id], chosen, context) for task in plan.tasks}
+
+
+def _assign(task: Task, models: list[Model], chosen: Choices, context: Context) -> Assignment:
+    """Put the chosen model first; one that is not listed is dropped, the rest of the list is the fallback."""
     if not models:
-        name = next(task.name for task in plan.tasks if task.id == id_)
-        return Assignment(reason=why_none(name, context.model, context.mode))
+        return Assignment(reason=why_none(task.name, context.model, context.mode))
     ids = [model.id for model in models]
-    best, reason = chosen.get(id_, ("", ""))
+    best, reason = chosen.get(task.id, ("", ""))
     if best in ids:
         return Assignment(models=(best, *(id_ for id_ in ids if id_ != best)), reason=reason)
     return Assignment(models=tuple(ids), reason=_rule(models))

@@ -63,10 +63,16 @@ def embedded_models() -> tuple[Model, ...]:
     )
 
 
-def chat_expert(name: str) -> Model:
-    """Return a chat model as an expert for language tasks."""
+CHAT_ENGINES = {**dict.fromkeys(CHAT_TASKS, "chat"), "document-question-answering": "document"}
+"""Engines through which a chat model does a task."""
+
+
+def chat_expert(task: str, name: str) -> Model | None:
+    """Return a chat model as an expert, or None for a task it cannot do."""
+    if task not in CHAT_ENGINES:
+        return None
     about = "General chat model; follows instructions and knows many languages."
-    return Model(id=name, engine="chat", tasks=CHAT_TASKS, about=about, local=_is_local(name))
+    return Model(id=name, engine=CHAT_ENGINES[task], tasks=(task,), about=about, local=_is_local(name))
 
 
 def _is_local(name: str) -> bool:
@@ -82,8 +88,8 @@ def candidates(task: str, chat: str, mode: Mode) -> list[Model]:
         mode: Where experts may run.
     """
     found = [model for model in embedded_models() if task in model.tasks]
-    if chat != EMBEDDED and task in CHAT_TASKS:
-        found.insert(0, chat_expert(chat))
+    if chat != EMBEDDED and (expert := chat_expert(task, chat)):
+        found.insert(0, expert)
     if mode != "local":
         found += _served(task)
     return [model for model in found if mode == "hybrid" or model.local == (mode == "local")]
@@ -129,7 +135,7 @@ def find(task: str, id_: str) -> Model | None:
             return model
     if task in ADAPTERS and HUB_ID.fullmatch(id_):
         return _remote(task, id_, NO_ABOUT)
-    return chat_expert(id_) if task in CHAT_TASKS else None
+    return chat_expert(task, id_)
 
 
 def missing(model: Model) -> str | None:

@@ -82,7 +82,7 @@ async def _by_chat(model: Expert, job: Job, timeout: float | None) -> Draft:
 
 
 async def _by_document(model: Expert, job: Job, timeout: float | None) -> Draft:
-    return await run_document(job, timeout=timeout)
+    return await run_document(job, chat="embedded" if model.asset else model.id, timeout=timeout)
 
 
 async def _by_provider(model: Expert, job: Job, timeout: float | None) -> Draft:
