@@ -123,11 +123,18 @@ async def test_no_server_at_the_address(name: str, monkeypatch: pytest.MonkeyPat
         ("huggingface:Qwen/Qwen3-8B", "HF_TOKEN"),
         ("anthropic:claude", "langchain-anthropic"),
         ("nosuch:model", "nosuch:model.*use `embedded`"),
-        ("gpt", "'gpt'.*use `embedded`"),
     ],
 )
 async def test_models_that_cannot_be_used_say_what_to_set(name: str, words: str) -> None:
     with pytest.raises(SetupError, match=words):
+        await chat_model(name)
+
+
+@pytest.mark.parametrize(
+    "name", ["gpt", "", "Embedded", "embedded:x", "openai:", "huggingface: ", "http://", ":x"]
+)
+async def test_names_of_no_known_form_are_refused(name: str) -> None:
+    with pytest.raises(InputError, match=r"There is no chat model .*use `embedded`"):
         await chat_model(name)
 
 

@@ -43,14 +43,26 @@ async def chat_model(
         The client. Wrap calls in `translated(chat)` to get errors of this application.
 
     Raises:
+        InputError: The name has none of these forms.
         SetupError: There is no such model, or a key or a package is missing.
         TransientError: The server at the address cannot be reached.
     """
     limits = {"max_tokens": max_tokens, "timeout": timeout}
     kwargs = {key: value for key, value in limits.items() if value is not None}
-    kind = name.partition(":")[0]
-    make = MAKERS.get(kind, _other)
+    check_name(name)
+    make = MAKERS.get(name.partition(":")[0], _other)
     return await make(name, kwargs)
+
+
+def check_name(name: str) -> None:
+    """Refuse a name that has none of the known forms.
+
+    Raises:
+        InputError: It has none.
+    """
+    kind, _, rest = name.partition(":")
+    if name != EMBEDDED and (kind == EMBEDDED or not kind or not rest.strip("/ ")):
+        raise InputError(f"There is no chat model {name!r}; use {FORMS}.")
 
 
 async def _embedded(name: str, kwargs: Kwargs) -> "BaseChatModel":
@@ -146,9 +158,6 @@ async def _huggingface(name: str, kwargs: Kwargs) -> "BaseChatModel":
 
 
 async def _other(name: str, kwargs: Kwargs) -> "BaseChatModel":
-    if ":" not in name:
-        raise SetupError(f"There is no chat model {name!r}; use {FORMS}.")
-
     def make() -> "BaseChatModel":
         from langchain.chat_models import init_chat_model
 
