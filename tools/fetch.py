@@ -111,10 +111,10 @@ async def _resolve(url: httpx.URL) -> list[IPAddress]:
     Raises:
         InputError: There are none, or one of them is not allowed.
     """
-    if url.scheme not in SCHEMES or not url.host:
+    if url.scheme not in SCHEMES:
         raise InputError(f"{public(url)} cannot be read: only http and https addresses are.")
-    if (url.port or 0) > 65_535:
-        raise httpx.InvalidURL("port")
+    if not url.host or (url.port or 0) > 65_535:
+        raise httpx.InvalidURL("host or port")
     try:
         loop = asyncio.get_running_loop()
         found = await loop.getaddrinfo(url.raw_host.decode("ascii"), None, type=socket.SOCK_STREAM)

@@ -2,6 +2,7 @@
 
 import asyncio
 import importlib.util
+import os
 import shutil
 import stat
 import struct
@@ -46,6 +47,8 @@ async def ingest(source: str | Path, store: ArtifactStore) -> Artifact:
         InputError: The file cannot be used; the sentence names it and says why.
         SetupError: The store cannot be written, or a library to read the file is not installed.
     """
+    if not str(source).strip():
+        raise InputError("The name of a file is empty.")
     if not is_url(str(source)):
         return await asyncio.to_thread(_take, Path(source), store)
     folder = Path(await asyncio.to_thread(tempfile.mkdtemp))
@@ -69,6 +72,8 @@ def _take(path: Path, store: ArtifactStore) -> Artifact:
 def _readable(path: Path) -> Path:
     """Return the path when a file of usable size can be read there."""
     limit = settings().max_file_mb
+    if any("\ud800" <= char <= "\udfff" for char in path.name):
+        raise InputError(f"{os.fsencode(path)!r} cannot be read: its name is not UTF-8; rename it.")
     try:
         status = path.stat()
         if stat.S_ISREG(status.st_mode):
