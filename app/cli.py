@@ -1,6 +1,7 @@
 """The command `hugginggpt`. What is heavy is imported inside the commands, so that help comes at once."""
 
 import logging
+import signal
 import sys
 import warnings
 from enum import StrEnum
@@ -9,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from app.errors import Commands
+from app.output import open_streams
 
 app = typer.Typer(
     cls=Commands,
@@ -160,6 +162,9 @@ def _options(model: str | None, planner: Planner | None, mode: Where | None, k: 
 
 def main() -> None:
     """Run the command line."""
+    open_streams()
+    # Whoever ends this program from outside gets the same: what is finished is kept, and the user told.
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     if not sys.warnoptions:
         warnings.simplefilter("ignore")
     logging.basicConfig(level=logging.ERROR, stream=sys.stderr, format="%(name)s: %(message)s")

@@ -1,5 +1,6 @@
 """How errors leave the command line: one sentence on standard error, and an exit code."""
 
+import errno
 import sys
 
 import typer
@@ -21,6 +22,12 @@ class Commands(TyperGroup):
         except HuggingGPTError as error:
             say(f"Error: {error}")
             raise typer.Exit(code_of(error)) from None
+        except OSError as error:
+            if error.errno == errno.EPIPE:
+                # The reader has enough; typer ends quietly.
+                raise
+            say(f"Error: {error.filename or 'standard output'} cannot be used: {error.strerror or error}.")
+            raise typer.Exit(FAILED) from None
         except KeyboardInterrupt:
             say("Stopped.")
             raise typer.Exit(INTERRUPTED) from None

@@ -6,13 +6,29 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
-def terminal(as_json: bool = False) -> Console:
+def open_streams() -> None:
+    """Make the standard streams usable, whatever this program was started with."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            # A file opened later would take the number of the closed one, and be written to by every print.
+            null = os.open(os.devnull, os.O_RDWR)
+            os.dup2(null, number)
+            setattr(sys, name, open(number, "w" if number else "r", encoding="utf-8", closefd=False))  # noqa: SIM115
+    for stream in (sys.stdin, sys.stdout):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
+def terminal(as_json: bool = False) -> "Console":
     """Return where to show a run: standard error when standard output is for JSON."""
+    from rich.console import Console
+
     return Console(stderr=as_json)
 
 

@@ -7,6 +7,7 @@ import sqlite3
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 import aiosqlite
@@ -16,7 +17,7 @@ from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 from langgraph.types import StateSnapshot
 from pydantic import ValidationError
 
-from app.errors import INTERRUPTED
+from app.errors import INTERRUPTED, say
 from graph.agent import Agent, build
 from graph.context import Context
 from graph.events import DownloadEvent
@@ -24,6 +25,7 @@ from graph.files import message
 from graph.state import Request, State
 from tools.artifacts import store
 from tools.assets import cancelled, on_progress
+from tools.chat import check_name
 from tools.errors import InputError, SetupError
 from tools.experts import workers
 from tools.ingest import ingest
@@ -53,8 +55,11 @@ def context_of(options: Mapping[str, Any]) -> Context:
     Raises:
         InputError: An option, or a variable of the environment, has no valid value.
     """
+    checked()
     with valid():
-        return Context(**{name: value for name, value in options.items() if value is not None})
+        context = Context(**{name: value for name, value in options.items() if value is not None})
+    check_name(context.model)
+    return context
 
 
 @contextmanager
@@ -85,20 +90,35 @@ def loop() -> Iterator[asyncio.Runner]:
     with asyncio.Runner() as runner:
         try:
             yield runner
-        except KeyboardInterrupt:
-            # A thread that blocks cannot be ended: it must not hold the exit.
-            watchdog = threading.Timer(STOP_SECONDS, os._exit, (INTERRUPTED,))
-            watchdog.daemon = True
-            watchdog.start()
-            raise
         finally:
             workers.shutdown()
 
 
-def complete(work: Coroutine[Any, Any, T]) -> T:
-    """Run one coroutine to its end; as `loop`."""
+def complete(work: Coroutine[Any, Any, T], stopped: Callable[[str], object] = say) -> T:
+    """Run one coroutine to its end; as `loop`.
+
+    Args:
+        work: The coroutine.
+        stopped: Tells the user that Ctrl-C came. Called at once, since what is running may not end in time.
+
+    Raises:
+        SystemExit: Ctrl-C came.
+    """
     with loop() as runner:
-        return runner.run(work)
+        try:
+            return runner.run(work)
+        except KeyboardInterrupt:
+            stopped("Stopped.")
+            hurry()
+            raise SystemExit(INTERRUPTED) from None
+
+
+def hurry() -> None:
+    """Let this process end by itself for `STOP_SECONDS`, then end it."""
+    # A thread that blocks cannot be ended: it must not hold the exit.
+    watchdog = threading.Timer(STOP_SECONDS, os._exit, (INTERRUPTED,))
+    watchdog.daemon = True
+    watchdog.start()
 
 
 @asynccontextmanager
@@ -111,23 +131,30 @@ async def opened() -> AsyncIterator[Agent]:
     file = checked().data_dir / "checkpoints.sqlite"
     try:
         await asyncio.to_thread(file.parent.mkdir, parents=True, exist_ok=True)
+    except OSError as error:
+        raise SetupError(_unusable(file, error.strerror)) from error
+    try:
         async with aiosqlite.connect(file, timeout=30) as connection:
             await connection.execute("PRAGMA journal_mode=WAL")
             # With WAL a crash of this program loses nothing; only one of the machine may lose the last step.
             await connection.execute("PRAGMA synchronous=NORMAL")
             yield build(AsyncSqliteSaver(connection))
-    except (sqlite3.Error, OSError) as error:
-        raise SetupError(
-            f"The checkpoints in {file} cannot be used: {error}; HUGGINGGPT_DATA_DIR moves them."
-        ) from error
+    except sqlite3.Error as error:
+        raise SetupError(_unusable(file, error)) from error
+
+
+def _unusable(file: Path, reason: object) -> str:
+    return f"The checkpoints in {file} cannot be used: {reason}; HUGGINGGPT_DATA_DIR moves them."
 
 
 def check(request: str) -> None:
-    """Refuse a request that says nothing.
+    """Refuse a request that says nothing, or that is no text.
 
     Raises:
-        InputError: It is empty.
+        InputError: It is empty, or holds bytes that are no UTF-8.
     """
+    if any("\ud800" <= char <= "\udfff" for char in request):
+        raise InputError("The request is not valid UTF-8 text: type it in a UTF-8 terminal.")
     if not request.strip():
         raise InputError("The request is empty: say what you want to have done.")
 

@@ -1,5 +1,6 @@
 """`chat`: several turns on one thread."""
 
+import shlex
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import Any
@@ -32,7 +33,9 @@ def start(files: Sequence[str], options: Mapping[str, Any], thread: str | None) 
             while (line := _read()) is not None:
                 runner.run(conversation.hear(line))
         except KeyboardInterrupt:
-            say(f"\nStopped. Go on with: hugginggpt resume {name}, or hugginggpt chat --thread {name}")
+            runs.hurry()
+            kept = shlex.quote(name)
+            say(f"\nStopped. Go on with: hugginggpt resume {kept}, or hugginggpt chat --thread {kept}")
             raise typer.Exit(INTERRUPTED) from None
         finally:
             runner.run(stack.aclose())

@@ -14,7 +14,9 @@ from rich.markup import escape
 from app import runs
 from app.errors import FAILED
 from app.output import terminal
+from tools.artifacts import ArtifactStore
 from tools.assets import ASSETS, is_cached
+from tools.errors import SetupError
 from tools.experts.engines import ENGINES
 from tools.settings import Settings
 
@@ -64,8 +66,13 @@ def _folders(settings: Settings) -> Iterator[Check]:
         there = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
         variable = f"HUGGINGGPT_{name}"
         mend = f"Set {variable} to a folder that can be written"
-        yield Check(f"folder {variable}", os.access(there, os.W_OK), str(folder), mend, essential=True)
+        usable = there.is_dir() and os.access(there, os.W_OK)
+        yield Check(f"folder {variable}", usable, str(folder), mend, essential=True)
     yield _space(there)
+    try:
+        ArtifactStore(settings.artifacts_root)
+    except SetupError as error:
+        yield Check("store HUGGINGGPT_ARTIFACTS", False, str(error), essential=True)
 
 
 def _space(folder: Path) -> Check:

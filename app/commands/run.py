@@ -1,5 +1,6 @@
 """`run`, `plan`, `resume` and `show`."""
 
+import shlex
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import typer
 
 from app import runs, view
-from app.errors import FAILED, INTERRUPTED, code_of, say
+from app.errors import FAILED, code_of, say
 from app.output import only_json, terminal
 from app.report import has_failed, report
 from graph.agent import Agent
@@ -59,7 +60,7 @@ def show(thread: str, as_json: bool) -> None:
         state = runs.state_of(snapshot)
         shown.show(state)
         if snapshot.next:
-            say(f"This run is unfinished; go on with: hugginggpt resume {thread}")
+            say(f"This run is unfinished; go on with: hugginggpt resume {shlex.quote(thread)}")
         return state
 
     _go(thread, work, as_json, fails=False)
@@ -102,11 +103,14 @@ def _finished(thread: str, work: Work, shown: view.View) -> State:
         async with runs.opened() as agent:
             return await work(agent, shown)
 
-    try:
-        return runs.complete(with_agent())
-    except (HuggingGPTError, KeyboardInterrupt) as error:
+    def ended(why: str) -> None:
         shown.stop()
-        say(f"Error: {error}" if isinstance(error, HuggingGPTError) else "Stopped.")
+        say(why)
         if shown.begun:
-            say(f"What was finished is kept; go on with: hugginggpt resume {thread}")
-        raise typer.Exit(code_of(error) if isinstance(error, HuggingGPTError) else INTERRUPTED) from None
+            say(f"What was finished is kept; go on with: hugginggpt resume {shlex.quote(thread)}")
+
+    try:
+        return runs.complete(with_agent(), ended)
+    except HuggingGPTError as error:
+        ended(f"Error: {error}")
+        raise typer.Exit(code_of(error)) from None
