@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from functools import cache
 from typing import Annotated, Any, Literal
 
@@ -27,27 +29,41 @@ class ExpertTool(BaseTool):
     response_format: Literal["content", "content_and_artifact"] = "content_and_artifact"
 
     async def _arun(
-        self, model: str | None = None, timeout: float | None = None, **slots: str | None
+        self, *first: str, model: str | None = None, timeout: float | None = None, **slots: str | None
     ) -> tuple[str, Output]:
+        # LangChain hands on a plain string, which fills the first slot, as it came.
+        slots |= dict(zip((slot.name for slot in self.row.slots), first, strict=False))
         inputs = {name: self._value(name, value) for name, value in slots.items() if value is not None}
         # The shortlist may ask the Hub.
         expert = await asyncio.to_thread(self._model, model)
         output = await run(self.row.name, expert, inputs, store=store(), timeout=timeout)
         return output.text, output
 
-    def _run(self, **kwargs: Any) -> tuple[str, Output]:
+    def _run(self, *args: Any, **kwargs: Any) -> tuple[str, Output]:
         kwargs.pop("run_manager", None)
         kwargs.pop("config", None)
-        return asyncio.run(self._arun(**kwargs))
+
+        def work() -> tuple[str, Output]:
+            return asyncio.run(self._arun(*args, **kwargs))
+
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            return work()
+        # As in a notebook; a thread has room for one event loop only.
+        with ThreadPoolExecutor(1) as pool:
+            return pool.submit(copy_context().run, work).result()
 
     def _model(self, id_: str | None) -> Model:
         """Return the named model, or the first of the shortlist when a caller leaves the choice to us."""
         if id_ is None:
             found = next(iter(shortlist(self.row.name, self.chat, "hybrid", 1)), None)
+            why = "" if found else why_none(self.row.name, self.chat, "hybrid")
         else:
             found = find(self.row.name, id_)
+            why = f"There is no model {id_!r} for {self.row.name}; `hugginggpt models {self.row.name}` lists them."
         if found is None:
-            raise SetupError(why_none(self.row.name, self.chat, "hybrid"))
+            raise SetupError(why)
         return found
 
     def _value(self, name: str, value: str) -> str:
