@@ -123,6 +123,13 @@ def test_a_process_setting_that_is_not_valid_is_told_at_once(
     assert "HUGGINGGPT_ALLOW_PRIVATE_URLS" in done.stderr
 
 
+def test_a_task_without_models_names_the_setting_that_brings_some(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    done = CliRunner().invoke(app, ["models", "object-detection"])
+    assert done.exit_code == 0
+    assert "There is no model for object-detection here; set HF_TOKEN" in done.stdout
+
+
 @pytest.mark.parametrize("planner", ["retrieval", "llm"])
 def test_a_chat_model_of_no_known_form_is_refused_before_anything_runs(planner: str) -> None:
     done = CliRunner().invoke(app, ["run", "Hi", "-m", "gpt", "--planner", planner, "--thread", "mine"])

@@ -10,7 +10,7 @@ from app import runs
 from app.output import terminal
 from graph.context import Context
 from tools.errors import InputError
-from tools.models import candidates, missing
+from tools.models import candidates, missing, why_none
 from tools.tasks import TASKS, Slot, TaskRow, find
 
 
@@ -39,6 +39,8 @@ def models(task: str | None, options: Mapping[str, Any]) -> None:
     for each in [row] if row else TASKS.values():
         _add(table, each, context)
     terminal().print(table)
+    if row and not candidates(row.name, context.model, context.mode):
+        terminal().print(why_none(row.name, context.model, context.mode), markup=False, highlight=False)
 
 
 def _add(table: Table, row: TaskRow, context: Context) -> None:
