@@ -29,7 +29,8 @@ class Server:
         print("noise of the library")
         if "broken" in params.model.path:
             sys.exit(1)
-        self.listening_address = f"http://{params.hostnames[0]}:1/pid={os.getpid()}/key={params.api_keys[0]}"
+        with open(params.hostnames[0], "w"):
+            self.listening_address = f"unix://{params.hostnames[0]}/pid={os.getpid()}/key={params.api_keys[0]}"
 """
 
 
@@ -50,8 +51,8 @@ def weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "model.gguf"
 
 
-def server_pid(url: str) -> int:
-    return int(url.partition("pid=")[2].partition("/")[0])
+def server_pid(url: str | None) -> int:
+    return int(str(url).partition("pid=")[2].partition("/")[0])
 
 
 def visible(text: str, pid: int) -> bool:
@@ -77,19 +78,32 @@ def test_event_loops_share_one_server(weights: Path) -> None:
 
 
 async def test_key_is_random_and_not_on_the_command_line(weights: Path) -> None:
-    url, key = await llama.address()
-    assert url == f"http://127.0.0.1:1/pid={server_pid(url)}/key={key}/v1"
-    assert not visible(key, server_pid(url))
+    base_url, key, uds = await llama.address()
+    assert str(uds).endswith(f"chat.sock/pid={server_pid(uds)}/key={key}")
+    assert base_url == "http://embedded/v1"
+    assert not visible(key, server_pid(uds))
     await asyncio.to_thread(llama.shutdown)
     assert (await llama.address())[1] != key
 
 
 async def test_dead_server_is_replaced(weights: Path) -> None:
-    url, _ = await llama.address()
-    os.kill(server_pid(url), signal.SIGKILL)
+    first = await llama.address()
+    os.kill(server_pid(first.uds), signal.SIGKILL)
     await asyncio.sleep(0.2)
-    again, _ = await llama.address()
-    assert server_pid(again) != server_pid(url)
+    again = await llama.address()
+    assert server_pid(again.uds) != server_pid(first.uds)
+
+
+async def test_only_this_user_reaches_the_socket_and_it_leaves_nothing_behind(weights: Path) -> None:
+    address = await llama.address()
+    folder = Path(str(address.uds).partition("/chat.sock")[0])
+    assert folder.stat().st_mode & 0o777 == 0o700
+    llama.shutdown()
+    assert not folder.exists()
+
+
+async def test_a_path_too_long_for_a_socket_is_no_problem() -> None:
+    assert llama._host("/tmp/" + "x" * 100) == "127.0.0.1"
 
 
 def test_server_that_does_not_start(weights: Path) -> None:
@@ -109,7 +123,7 @@ import asyncio, sys, time
 from pathlib import Path
 from tools import llama
 llama.resolve = lambda name: Path(sys.argv[1])
-print(asyncio.run(llama.address())[0], flush=True)
+print(asyncio.run(llama.address()).uds, flush=True)
 time.sleep(float(sys.argv[2]))
 """
 
@@ -133,16 +147,17 @@ def test_server_ends_with_its_program(weights: Path, end: signal.Signals | None)
 
 @pytest.mark.embedded
 async def test_real_server_asks_for_its_key_and_answers() -> None:
-    url, key = await llama.address()
+    url, key, uds = await llama.address()
     body = {
         "messages": [{"role": "user", "content": "What is the capital of France? One word."}],
         "max_tokens": 8,
     }
-    async with httpx.AsyncClient(timeout=120, headers={"Authorization": f"Bearer {key}"}) as client:
+    headers, transport = {"Authorization": f"Bearer {key}"}, httpx.AsyncHTTPTransport(uds=uds)
+    async with httpx.AsyncClient(timeout=120, headers=headers, transport=transport) as client:
         assert (
             await client.get(f"{url}/models", headers={"Authorization": "Bearer wrong"})
         ).status_code == 401
         reply = (await client.post(f"{url}/chat/completions", json=body)).json()
     assert "Paris" in reply["choices"][0]["message"]["content"]
     assert reply["model"] == "embedded"
-    assert url.startswith("http://127.0.0.1:")
+    assert uds

@@ -37,8 +37,8 @@ async def run(server: ChatServer) -> State:
 
 
 async def test_one_call_ranks_the_shortlists_and_keeps_the_reason(chat_server: Start) -> None:
-    choice = {"task": "0", "model": "this one", "reason": "It knows stories."}
-    server = chat_server(lambda body: scripted(choice | {"model": server.url})(body))
+    server = chat_server(lambda body: "")
+    server.script = scripted({"task": "0", "model": server.url, "reason": "It knows stories."})
     state = await run(server)
     assert state.assignments["0"].models == (server.url, QWEN)
     assert state.assignments["0"].reason == "It knows stories."

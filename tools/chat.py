@@ -24,7 +24,9 @@ FORMS = (
     "`http://localhost:8000/v1`, or `provider:model` of a LangChain integration"
 )
 Kwargs = dict[str, Any]
-_clients: WeakKeyDictionary[asyncio.AbstractEventLoop, httpx.AsyncClient] = WeakKeyDictionary()
+_clients: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str | None, httpx.AsyncClient]] = (
+    WeakKeyDictionary()
+)
 
 
 async def chat_model(
@@ -68,11 +70,10 @@ def check_name(name: str) -> None:
 async def _embedded(name: str, kwargs: Kwargs) -> "BaseChatModel":
     from tools import llama
 
-    url, key = await llama.address()
+    url, key, uds = await llama.address()
     # A second try would queue behind the first, which the server still works on.
-    return await _openai_client(
-        "", base_url=url, api_key=key, model=name, temperature=0, max_retries=0, **kwargs
-    )
+    limits: Kwargs = {"temperature": 0, "max_retries": 0, **kwargs}
+    return await _openai_client("", uds, base_url=url, api_key=key, model=name, **limits)
 
 
 async def _openai(name: str, kwargs: Kwargs) -> "BaseChatModel":
@@ -91,7 +92,7 @@ async def _address(name: str, kwargs: Kwargs) -> "BaseChatModel":
 
 
 async def _at(url: str, model: str, kwargs: Kwargs) -> "BaseChatModel":
-    common = {"base_url": url, "api_key": _key_for(url), "model": model, "max_retries": RETRIES}
+    common: Kwargs = {"base_url": url, "api_key": _key_for(url), "model": model, "max_retries": RETRIES}
     return await _openai_client("HUGGINGGPT_API_KEY", **common, **kwargs)
 
 
@@ -115,8 +116,8 @@ async def _first_model(url: str) -> str:
         raise SetupError(f"{url} lists no models; name one after a `#`: {url}#NAME.") from error
 
 
-async def _openai_client(key: str, **kwargs: Any) -> "BaseChatModel":
-    http = _http()
+async def _openai_client(key: str, uds: str | None = None, **kwargs: Any) -> "BaseChatModel":
+    http = _http(uds)
 
     def make() -> "BaseChatModel":
         from langchain_openai import ChatOpenAI
@@ -127,12 +128,14 @@ async def _openai_client(key: str, **kwargs: Any) -> "BaseChatModel":
     return await asyncio.to_thread(make)
 
 
-def _http() -> httpx.AsyncClient:
+def _http(uds: str | None = None) -> httpx.AsyncClient:
     """Return the HTTP client of the running event loop: connections cannot be used from another one."""
-    loop = asyncio.get_running_loop()
-    if loop not in _clients:
-        _clients[loop] = httpx.AsyncClient(timeout=None, follow_redirects=True)  # noqa: S113 - openai sets it per call
-    return _clients[loop]
+    clients = _clients.setdefault(asyncio.get_running_loop(), {})
+    if uds not in clients:
+        transport = httpx.AsyncHTTPTransport(uds=uds) if uds else None
+        # No time limit of its own: openai sets one per call.
+        clients[uds] = httpx.AsyncClient(timeout=None, follow_redirects=True, transport=transport)  # noqa: S113
+    return clients[uds]
 
 
 async def _huggingface(name: str, kwargs: Kwargs) -> "BaseChatModel":

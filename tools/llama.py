@@ -1,8 +1,10 @@
-"""The embedded chat model: xllamacpp's OpenAI-compatible server in a child process, on loopback only.
+"""The embedded chat model: xllamacpp's OpenAI-compatible server in a child process.
 
-The child is `python -m tools.llama`. It reads the model's path and a fresh key from standard input, prints
-its address as one line of JSON, and ends when that input does: when the parent ends, in whatever way. (The
-kernel's parent-death signal would not do: it is sent when the thread ends that started the child.)
+It listens on a Unix socket that only this user can open, so that it needs no network at all, not even loopback;
+on loopback where there are no such sockets. The child is `python -m tools.llama`. It reads the model's path and a
+fresh key from standard input, prints its address as one line of JSON, and ends when that input does: when the parent
+ends, in whatever way. (The kernel's parent-death signal would not do: it is sent when the thread ends that started
+the child.)
 """
 
 import asyncio
@@ -10,12 +12,15 @@ import atexit
 import json
 import os
 import secrets
+import socket
 import subprocess
 import sys
+import tempfile
 import threading
 from importlib.util import find_spec
 from pathlib import Path
-from typing import IO, Any
+from shutil import rmtree
+from typing import IO, Any, NamedTuple
 
 from tools.assets import resolve
 from tools.errors import ModelError, SetupError
@@ -28,6 +33,21 @@ PARALLEL = 2
 PROMPT_CACHE_MB = 128
 """Memory for prompts that come again, beside the context itself."""
 
+SOCKET_PATH = 100
+"""Longest path of a Unix socket, with some room below what systems allow (104 on macOS, 108 on Linux)."""
+
+
+class Address(NamedTuple):
+    """Where the server answers."""
+
+    base_url: str
+    """Of its OpenAI-compatible interface; the host name means nothing when there is a socket."""
+    key: str
+    """What it asks for."""
+    uds: str | None
+    """Path of its Unix socket; None when it listens on loopback."""
+
+
 _starting = threading.Lock()
 _server: "_Server | None" = None
 
@@ -37,6 +57,7 @@ class _Server:
 
     def __init__(self, model: Path) -> None:
         self.key = secrets.token_urlsafe(32)
+        self._folder = Path(tempfile.mkdtemp(prefix="hugginggpt-"))
         self._process = subprocess.Popen(  # noqa: S603 - our own interpreter, nothing from outside
             [sys.executable, "-m", __name__],
             stdin=subprocess.PIPE,
@@ -47,14 +68,18 @@ class _Server:
         )
         stdin, stdout = _pipes(self._process)
         try:
-            print(json.dumps({"model": str(model), "key": self.key}), file=stdin, flush=True)
+            asked = {"model": str(model), "key": self.key, "folder": str(self._folder)}
+            print(json.dumps(asked), file=stdin, flush=True)
             line = stdout.readline()
         except BrokenPipeError:
             line = ""
         if not line:
             self.stop()
             raise ModelError("The embedded chat model did not start; it needs about 1.6 GB of free memory.")
-        self.url = json.loads(line)["url"]
+        url = str(json.loads(line)["url"])
+        is_socket = url.startswith("unix://")
+        base_url = "http://embedded/v1" if is_socket else f"{url}/v1"
+        self.address = Address(base_url, self.key, url.removeprefix("unix://") if is_socket else None)
 
     @property
     def runs(self) -> bool:
@@ -69,15 +94,13 @@ class _Server:
         self._process.wait()
         for pipe in _pipes(self._process):
             pipe.close()
+        rmtree(self._folder, ignore_errors=True)
 
 
-async def address() -> tuple[str, str]:
+async def address() -> Address:
     """Return where the embedded chat model answers, starting it when it does not run.
 
     One server serves the whole process, whichever thread or event loop asks.
-
-    Returns:
-        The base URL of its OpenAI-compatible interface and the key it asks for.
 
     Raises:
         SetupError: Its library or its files are missing.
@@ -95,12 +118,12 @@ def shutdown() -> None:
         _server = None
 
 
-def _address() -> tuple[str, str]:
+def _address() -> Address:
     global _server  # noqa: PLW0603 - one server per process
     with _starting:
         if _server is None or not _server.runs:
             _server = _start()
-        return _server.url, _server.key
+        return _server.address
 
 
 def _start() -> _Server:
@@ -124,20 +147,26 @@ def serve() -> None:
     asked = json.loads(sys.stdin.readline())
     address_line = os.dup(1)
     os.dup2(2, 1)
-    server = _xllamacpp(asked["model"], asked["key"])
-    os.write(address_line, json.dumps({"url": f"{server.listening_address}/v1"}).encode() + b"\n")
+    server = _xllamacpp(asked["model"], asked["key"], _host(asked["folder"]))
+    os.write(address_line, json.dumps({"url": server.listening_address}).encode() + b"\n")
     sys.stdin.read()
+    rmtree(asked["folder"], ignore_errors=True)
     os._exit(0)
 
 
-def _xllamacpp(model: str, key: str) -> Any:
+def _host(folder: str) -> str:
+    path = str(Path(folder, "chat.sock"))
+    return path if hasattr(socket, "AF_UNIX") and len(path) <= SOCKET_PATH else "127.0.0.1"
+
+
+def _xllamacpp(model: str, key: str, host: str) -> Any:
     import xllamacpp
 
     params = xllamacpp.CommonParams()
     params.model.path = model
     params.model_alias = {"embedded"}
     params.api_keys = [key]
-    params.hostnames = ["127.0.0.1"]
+    params.hostnames = [host]
     params.port = 0
     params.n_ctx, params.n_parallel, params.kv_unified = CONTEXT, PARALLEL, True
     params.cache_prompt, params.cache_ram_mib = True, PROMPT_CACHE_MB
