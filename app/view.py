@@ -83,25 +83,21 @@ class View:
             self._ended(id_, result)
 
     def show(self, state: State) -> None:
-        """Show a thread as it is: plan, models, and what came out of every task."""
+        """Show a thread's plan with models and statuses; `end` shows what came out."""
         self.know(files_of(state.messages))
         plan = state.plan or Plan()
         if plan.tasks:
             self.console.print(tree(plan, self.names))
             self.console.print(_tasks_table({task.id: _row(task, state) for task in plan.ordered()}))
-        for task in plan.ordered():
-            result = state.results.get(task.id)
-            if result and result.output:
-                self.console.print(f"\n{task.id} {task.name}", style="bold", highlight=False)
-                self.console.print(result.output.text, markup=False, highlight=False, soft_wrap=True)
 
     def end(self, thread: str, state: State) -> None:
-        """Show the answer, where it was not shown yet, then the files and the thread."""
+        """Show the answer, where it was not shown yet, then what every task made, the files and the thread."""
         self.stop()
         if self._answer:
             self.console.print()
         if self.streams and (rest := _rest(answer_of(state), self._answer.strip())):
             self.console.print(f"\n{rest}", markup=False, highlight=False, soft_wrap=True)
+        show_texts(self.console, state)
         show_files(self.console, state)
         self.console.print(f"\nThread {thread}", style="dim", highlight=False)
 
@@ -261,6 +257,15 @@ def _row(task: Task, state: State) -> _Row:
         return _Row(task.name, model=assignment.models[0] if assignment and assignment.models else "")
     reason = result.error.reason if result.error else ""
     return _Row(task.name, result.status, result.model or "", result.seconds, reason=reason)
+
+
+def show_texts(console: Console, state: State) -> None:
+    """Show the text of every result in full; a single one is the answer already."""
+    tasks = (state.plan or Plan()).ordered()
+    for task in tasks if len(tasks) > 1 else ():
+        if (result := state.results.get(task.id)) and result.output:
+            console.print(f"\n{task.id} {task.name}", style="bold", highlight=False)
+            console.print(result.output.text, markup=False, highlight=False, soft_wrap=True)
 
 
 def show_files(console: Console, state: State) -> None:

@@ -32,9 +32,9 @@ class Limits(NamedTuple):
     """Tokens."""
 
 
-LIMITS = {EMBEDDED: Limits(each=220, together=3_000, write=160)}
+LIMITS = {EMBEDDED: Limits(each=400, together=3_000, write=160)}
 """By chat model: a small one repeats what it is given, and reads 60 tokens a second on two cores."""
-OTHER_LIMITS = Limits(each=4_000, together=24_000, write=1_000)
+OTHER_LIMITS = Limits(each=12_000, together=60_000, write=1_000)
 SHOWN = 200
 """Characters of a result in the table of what was done."""
 
@@ -116,12 +116,14 @@ async def _ask(context: Context, prompt: list[BaseMessage], limits: Limits) -> A
 
 
 def digest(done: Done, limits: Limits) -> str:
-    """Return the outputs as one line each, cut to what the chat model can take in."""
+    """Return the outputs as one line each.
+
+    A text that is too long is left out, since its beginning alone misleads; it is cut only when all are too long.
+    """
     length = min(limits.each, limits.together // max(len(done), 1))
-    outputs = [(task, result.output) for task, result in done if result.output]
-    return "\n".join(
-        f"- {task.name}: {_cut(' '.join(output.text.split()), length)}" for task, output in outputs
-    )
+    told = [(task, " ".join(result.output.text.split())) for task, result in done if result.output]
+    short = [(task, text) for task, text in told if len(text) <= length]
+    return "\n".join(f"- {task.name}: {_cut(text, length)}" for task, text in short or told)
 
 
 def _failures(done: Done) -> list[str]:
