@@ -43,7 +43,7 @@ def manifest(path: Path) -> Path:
     path.write_text(f"""
 [assets.tiny]
 model = "someone/tiny"
-licence = "MIT"
+license = "MIT"
 about = "A tiny model."
 engine = "llama"
 tasks = ["text-generation"]

@@ -58,7 +58,7 @@ class Asset(BaseModel):
     """The model's id: its repository on the Hub where it has one."""
     revision: str = "main"
     """Branch, tag or commit of that repository."""
-    licence: str
+    license: str
     """SPDX identifier."""
     about: str
     """One sentence that models are chosen by."""

@@ -63,7 +63,7 @@ class HubModel(BaseModel):
 
     @property
     def license(self) -> str | None:
-        """The licence's identifier, e.g. `apache-2.0`."""
+        """The license's identifier, e.g. `apache-2.0`."""
         return next((tag.removeprefix("license:") for tag in self.tags if tag.startswith("license:")), None)
 
 

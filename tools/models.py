@@ -57,7 +57,7 @@ def embedded_models() -> tuple[Model, ...]:
             tasks=tuple(asset.tasks),
             about=asset.about,
             asset=key,
-            license=asset.licence,
+            license=asset.license,
         )
         for key, asset in ASSETS.items()
     )

@@ -35,7 +35,7 @@ def models(task: str | None, options: Mapping[str, Any]) -> None:
     row = find(task) if task else None
     if task and row is None:
         raise InputError(f"There is no task {task!r}; `hugginggpt tasks` lists them.")
-    context, table = runs.context_of(options), _table("task", "model", "licence", "here")
+    context, table = runs.context_of(options), _table("task", "model", "license", "here")
     for each in [row] if row else TASKS.values():
         _add(table, each, context)
     terminal().print(table)

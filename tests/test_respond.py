@@ -1,0 +1,100 @@
+"""The answer: what the chat model is told, and what code puts there."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from chat_server import ChatServer, Reply, Script, said
+
+from graph.agent import build
+from graph.context import Context
+from graph.files import files_of, message
+from graph.planners.wire import read
+from graph.respond import Limits, answer_of, digest
+from graph.state import Plan, Request, State, Task, TaskError, TaskResult
+from tools.errors import HuggingGPTError
+from tools.outputs import Output
+
+Start = Callable[[Script], ChatServer]
+NOWHERE = "http://127.0.0.1:9/v1#none"
+
+
+def plan(number: int) -> Plan:
+    return read([{"task": "summarization", "id": id_, "args": {"text": "a"}} for id_ in range(number)])
+
+
+def ok(text: str) -> TaskResult:
+    return TaskResult(output=Output(text=text), model="some/model", seconds=1.5)
+
+
+FAILED = TaskResult(error=TaskError(reason="The model is on strike."))
+
+
+async def respond(model: str, *results: TaskResult) -> State:
+    """Run nothing but `respond`, on a state in which all tasks have ended."""
+    from langgraph.checkpoint.memory import InMemorySaver
+
+    agent, config = build(InMemorySaver()), {"configurable": {"thread_id": "t"}}
+    values: dict[str, Any] = {
+        "messages": [message("Summarise these.")],
+        "plan": plan(len(results)),
+        "results": {str(id_): result for id_, result in enumerate(results)},
+    }
+    fork = await agent.aupdate_state(config, values, as_node="execute")  # type: ignore[arg-type]
+    return State(**await agent.ainvoke(None, fork, context=Context(model=model)))
+
+
+async def test_failures_are_told_by_code_and_not_to_the_chat_model(chat_server: Start) -> None:
+    server = chat_server(lambda body: "Two came out.")
+    state = await respond(server.url, ok("one"), ok("two"), FAILED)
+    answer = answer_of(state)
+    assert answer.startswith("Two came out.")
+    assert "Not done: summarization (task 2). The model is on strike." in answer
+    assert "strike" not in said(server.requests[0])
+
+
+async def test_the_table_comes_from_the_results(chat_server: Start) -> None:
+    state = await respond(chat_server(lambda body: "x").url, ok("a | b"), FAILED)
+    text = str(state.messages[-1].text)
+    assert "| 0 | summarization | some/model | 1.5 s | a / b |" in text
+    assert "| 1 | summarization | - | 0.0 s | failed: The model is on strike. |" in text
+
+
+async def test_a_single_result_is_the_answer_of_the_embedded_profile() -> None:
+    state = await respond("embedded", ok("exactly this"))
+    assert answer_of(state) == "exactly this"
+
+
+async def test_with_nothing_done_no_chat_model_is_asked() -> None:
+    state = await respond(NOWHERE, FAILED)
+    assert answer_of(state) == "Not done: summarization (task 0). The model is on strike."
+
+
+async def test_results_are_told_without_a_chat_model() -> None:
+    answer = answer_of(await respond(NOWHERE, ok("one"), ok("two")))
+    assert "cannot be reached" in answer
+    assert "- summarization: one\n- summarization: two" in answer
+
+
+async def test_conversation_without_a_chat_model_fails(chat_server: Start) -> None:
+    server = chat_server(lambda body: '{"tasks": []}' if "response_format" in body else Reply(status=401))
+    with pytest.raises(HuggingGPTError):
+        await build().ainvoke(Request(messages=[message("Hello")]), context=Context(model=server.url))
+
+
+async def test_texts_are_kept_as_files_for_later_turns(chat_server: Start) -> None:
+    state = await respond(chat_server(lambda body: "x").url, ok("one"), ok("two"))
+    assert [file.name for file in files_of(state.messages[-1:])] == [
+        "summarization-0.txt",
+        "summarization-1.txt",
+    ]
+
+
+def done(*texts: str) -> list[tuple[Task, TaskResult]]:
+    return list(zip(plan(len(texts)).tasks, map(ok, texts), strict=True))
+
+
+def test_a_text_that_is_too_long_is_left_out_unless_there_is_nothing_else() -> None:
+    limits = Limits(each=10, together=1000, write=1)
+    assert digest(done("short", "x" * 11), limits) == "- summarization: short"
+    assert digest(done("x" * 11), limits) == f"- summarization: {'x' * 10} ..."
