@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
+from dotenv import load_dotenv
 
 from app.errors import Commands
 from app.output import open_streams
@@ -161,7 +162,8 @@ def _options(model: str | None, planner: Planner | None, mode: Where | None, k: 
 
 
 def main() -> None:
-    """Run the command line."""
+    """Run the command line, with the variables of `.env` in the current folder where they are not set."""
+    load_dotenv(".env")
     open_streams()
     # Whoever ends this program from outside gets the same: what is finished is kept, and the user told.
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from dotenv import load_dotenv
 from rich.console import Console
 from rich.table import Table
 
@@ -84,6 +85,7 @@ def summary(states: Sequence[State]) -> Table:
 
 def main() -> int:
     """Run the demo and return its exit code."""
+    load_dotenv(".env")
     console = Console()
     try:
         states = run(console)

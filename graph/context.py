@@ -14,7 +14,7 @@ PlannerName = Literal["auto", "retrieval", "llm"]
 class Context(BaseSettings):
     """Settings of one run. An argument wins over the variable `HUGGINGGPT_<NAME>`, which wins over the default."""
 
-    model_config = SettingsConfigDict(env_prefix="HUGGINGGPT_", env_file=".env", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="HUGGINGGPT_", extra="ignore", frozen=True)
 
     model: str = Field(
         default="embedded",

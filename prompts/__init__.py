@@ -1,21 +1,17 @@
 """Prompts: one Markdown file each, with `{name}` placeholders."""
 
 import re
-from functools import cache
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
 PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 
 
-@cache
-def source(name: str) -> str:
-    """Return the text of a prompt as written, e.g. `source("respond")` or `source("tasks/summarization")`.
-
-    Raises:
-        FileNotFoundError: There is no prompt of that name.
-    """
-    return (FOLDER / f"{name}.md").read_text(encoding="utf-8").strip()
+PROMPTS = {
+    path.relative_to(FOLDER).with_suffix("").as_posix(): path.read_text(encoding="utf-8").strip()
+    for path in FOLDER.rglob("*.md")
+}
+"""All prompts as written, by name, e.g. `respond` or `tasks/summarization`; read once, before any event loop runs."""
 
 
 def render(name: str, **values: object) -> str:
@@ -29,9 +25,9 @@ def render(name: str, **values: object) -> str:
         The filled prompt.
 
     Raises:
-        KeyError: A placeholder got no value, or a value has no placeholder.
+        KeyError: There is no such prompt, a placeholder got no value, or a value has no placeholder.
     """
-    text = source(name)
+    text = PROMPTS[name]
     names = set(PLACEHOLDER.findall(text))
     if names != values.keys():
         raise KeyError(f"prompt {name!r} takes {sorted(names)}, not {sorted(values)}")

@@ -3,11 +3,12 @@
 import asyncio
 import json
 import threading
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from blockbuster import blockbuster_ctx
 from chat_server import ChatServer, Reply, Script, said
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
@@ -50,6 +51,13 @@ async def run(agent: Agent, server: ChatServer, request: str = "Do it.", **field
         Request(messages=[message(request)]), THREAD, context=context(server, **fields)
     )
     return State(**state)
+
+
+@pytest.fixture(autouse=True)
+def _no_blocking() -> Iterator[None]:
+    """Fail on anything that blocks the event loop inside our own code, as LangGraph's server does."""
+    with blockbuster_ctx(scanned_modules=["graph", "tools", "prompts"]):
+        yield
 
 
 @pytest.fixture

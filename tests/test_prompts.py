@@ -1,13 +1,11 @@
 import pytest
 
-from prompts import FOLDER, PLACEHOLDER, render, source
-
-NAMES = sorted(str(path.relative_to(FOLDER).with_suffix("")) for path in FOLDER.rglob("*.md"))
+from prompts import PLACEHOLDER, PROMPTS, render
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", sorted(PROMPTS))
 def test_a_prompt_takes_its_values_as_they_are(name: str) -> None:
-    values = {key: f"<{key}> {{text}} {{}} \\1" for key in PLACEHOLDER.findall(source(name))}
+    values = {key: f"<{key}> {{text}} {{}} \\1" for key in PLACEHOLDER.findall(PROMPTS[name])}
     filled = render(name, **values)
     assert all(value in filled for value in values.values())
 

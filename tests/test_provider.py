@@ -417,7 +417,7 @@ async def test_a_hang_ends_with_the_time_limit(server: HubServer, tmp_path: Path
     server.add(ID, TASK)
     server.script = lambda call: Answer([SCORES], pause=5)
     start = time.monotonic()
-    with pytest.raises(TransientError, match=r"0\.5 seconds; raise the time limit"):
+    with pytest.raises(TransientError, match="raise the time limit"):
         await ask(TASK, tmp_path, timeout=0.5)
     assert time.monotonic() - start < 3
 

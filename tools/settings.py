@@ -1,4 +1,7 @@
-"""Settings of this process: where things lie and which keys to use. Set by environment variable or `.env`."""
+"""Settings of this process: where things lie and which keys to use. Set by environment variable.
+
+The command line and LangGraph's server read `.env` into the environment when they start.
+"""
 
 from functools import cache
 from pathlib import Path
@@ -13,9 +16,7 @@ APP = "hugginggpt"
 class Settings(BaseSettings):
     """Process-wide settings. Each is the variable `HUGGINGGPT_<NAME>` unless an alias is given."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="HUGGINGGPT_", env_file=".env", extra="ignore", populate_by_name=True
-    )
+    model_config = SettingsConfigDict(env_prefix="HUGGINGGPT_", extra="ignore", populate_by_name=True)
 
     data_dir: Path = Field(default_factory=lambda: user_data_path(APP))
     """Holds the checkpoints; kept."""

@@ -105,8 +105,8 @@ async def _folder() -> AsyncIterator[Path]:
     try:
         yield path
     finally:
-        # Also when cancelled, so there is nothing left to await; a handful of files takes no time.
-        rmtree(path, ignore_errors=True)
+        # Shielded: also a cancelled job leaves nothing behind.
+        await asyncio.shield(asyncio.to_thread(rmtree, path, ignore_errors=True))
 
 
 def _local(task: str, inputs: Mapping[str, str], store: ArtifactStore) -> dict[str, str]:
