@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from app import runs
-from app.errors import FAILED, INTERRUPTED, code_of, say
+from app.errors import FAILED, code_of, say
 from app.report import files, has_failed
 from app.view import View
 from graph.agent import Agent
@@ -92,8 +92,6 @@ def main() -> int:
     except HuggingGPTError as error:
         say(f"Error: {error}")
         return code_of(error)
-    except KeyboardInterrupt:
-        return INTERRUPTED
     console.print()
     console.print(summary(states))
     for example, state in zip(EXAMPLES, states, strict=True):

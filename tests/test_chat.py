@@ -138,6 +138,12 @@ async def test_names_of_no_known_form_are_refused(name: str) -> None:
         await chat_model(name)
 
 
+async def test_an_address_with_a_password_is_refused_without_repeating_it() -> None:
+    with pytest.raises(InputError, match="HUGGINGGPT_API_KEY") as caught:
+        await chat_model("http://me:secret@127.0.0.1:9/v1#x")
+    assert "secret" not in str(caught.value)
+
+
 async def test_huggingface_client_carries_the_token(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_TOKEN", "hf_abcdefghij")
     settings.cache_clear()

@@ -65,6 +65,11 @@ def check_name(name: str) -> None:
     kind, _, rest = name.partition(":")
     if name != EMBEDDED and (kind == EMBEDDED or not kind or not rest.strip("/ ")):
         raise InputError(f"There is no chat model {name!r}; use {FORMS}.")
+    if kind in ("http", "https") and "@" in rest.partition("#")[0]:
+        # The name is kept in state and shown in messages.
+        raise InputError(
+            "An address of a chat model must hold no user name or password; set HUGGINGGPT_API_KEY."
+        )
 
 
 async def _embedded(name: str, kwargs: Kwargs) -> "BaseChatModel":
