@@ -8,6 +8,7 @@ from typing import Any
 from langchain_core.messages import AIMessageChunk, BaseMessage
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
+from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
@@ -193,8 +194,14 @@ class View:
 
     def _table(self) -> RenderableType:
         coming = {name: part for name, part in self._downloads.items() if part[0] < part[1]}
-        lines = [Text(_progress(name, done, total)) for name, (done, total) in coming.items()]
-        return Group(*([_tasks_table(self._rows)] if self._rows else []), *lines)
+        return Group(*([_tasks_table(self._rows)] if self._rows else []), _bars(coming))
+
+
+def _bars(coming: Mapping[str, tuple[int, int]]) -> Table:
+    bars = Table.grid(padding=(0, 1))
+    for name, (done, total) in coming.items():
+        bars.add_row(ProgressBar(total=total, completed=done, width=20), _progress(name, done, total))
+    return bars
 
 
 def _rest(answer: str, streamed: str) -> str:
