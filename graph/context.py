@@ -6,6 +6,7 @@ from langgraph.runtime import Runtime
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from tools.chat import EMBEDDED
 from tools.models import Mode
 
 PlannerName = Literal["auto", "retrieval", "llm"]
@@ -17,7 +18,7 @@ class Context(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="HUGGINGGPT_", extra="ignore", frozen=True)
 
     model: str = Field(
-        default="embedded",
+        default=EMBEDDED,
         title="Chat model",
         description="`embedded`, `openai:NAME`, `huggingface:REPO`, an OpenAI-compatible address, or any "
         "`provider:model` string that LangChain knows.",
@@ -51,7 +52,7 @@ class Context(BaseSettings):
     @property
     def uses_llm_planner(self) -> bool:
         """Whether the chat model makes the plan."""
-        return self.planner == "llm" or (self.planner == "auto" and self.model != "embedded")
+        return self.planner == "llm" or (self.planner == "auto" and self.model != EMBEDDED)
 
 
 def context_of(runtime: Runtime[Context]) -> Context:

@@ -12,9 +12,8 @@ from graph.files import as_text, block
 from graph.state import State, Task, TaskResult
 from prompts import render
 from tools.artifacts import store
-from tools.chat import chat_model, translated
+from tools.chat import EMBEDDED, chat_model, translated
 from tools.errors import HuggingGPTError
-from tools.models import EMBEDDED
 from tools.outputs import Artifact
 
 HISTORY = 8

@@ -12,10 +12,10 @@ from graph.context import Context, context_of
 from graph.files import as_text
 from graph.state import Assignment, Plan, State, Task
 from prompts import render
-from tools.chat import chat_model
+from tools.chat import EMBEDDED, chat_model
 from tools.errors import HuggingGPTError
-from tools.models import EMBEDDED, Model, shortlist, why_none
-from tools.structured import ask_json
+from tools.models import Model, shortlist, why_none
+from tools.structured import ask_json, list_schema
 
 Shortlists = dict[str, list[Model]]
 """Candidates by task id, best first."""
@@ -89,23 +89,11 @@ def _listed(plan: Plan, shortlists: Mapping[str, list[Model]]) -> str:
 def _schema(shortlists: Mapping[str, list[Model]]) -> dict[str, Any]:
     ids = sorted({model.id for models in shortlists.values() for model in models})
     choice = {
-        "type": "object",
-        "properties": {
-            "task": {"type": "string", "enum": list(shortlists)},
-            "model": {"type": "string", "enum": ids},
-            "reason": {"type": "string"},
-        },
-        "required": ["task", "model", "reason"],
-        "additionalProperties": False,
+        "task": {"type": "string", "enum": list(shortlists)},
+        "model": {"type": "string", "enum": ids},
+        "reason": {"type": "string"},
     }
-    return {
-        "title": "selection",
-        "description": "The model for each task.",
-        "type": "object",
-        "properties": {"choices": {"type": "array", "items": choice}},
-        "required": ["choices"],
-        "additionalProperties": False,
-    }
+    return list_schema("selection", "The model for each task.", "choices", choice)
 
 
 def _choices(answer: JsonValue) -> Choices:

@@ -1,6 +1,5 @@
 import hashlib
 import io
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,17 +11,6 @@ from tools.artifacts import ArtifactStore, store
 from tools.errors import InputError, SetupError
 from tools.settings import settings
 from tools.sniff import HEAD, sniff
-
-
-@pytest.fixture(autouse=True)
-def _own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("HUGGINGGPT_DATA_DIR", str(tmp_path / "data"))
-    monkeypatch.setenv("HUGGINGGPT_CACHE_DIR", str(tmp_path / "cache"))
-    settings.cache_clear()
-    store.cache_clear()
-    yield
-    settings.cache_clear()
-    store.cache_clear()
 
 
 @pytest.fixture(params=["folder", "memory"])

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
 
 EMBEDDED = "embedded"
+"""Name of the chat model that needs neither key nor network."""
 RETRIES = 2
 """How often a client asks again by itself when a server is busy or cannot be reached."""
 CONNECT_SECONDS = 10.0

@@ -11,9 +11,10 @@ from langchain_core.tools import BaseTool, InjectedToolArg
 from pydantic import BaseModel, Field, create_model
 
 from tools.artifacts import store
+from tools.chat import EMBEDDED
 from tools.errors import InputError, SetupError
 from tools.experts.run import run
-from tools.models import EMBEDDED, Model, find, shortlist, why_none
+from tools.models import Model, find, shortlist, why_none
 from tools.outputs import SCHEME, Artifact, Output
 from tools.tasks import TASKS, Slot, TaskRow
 

@@ -10,15 +10,13 @@ from pydantic import BaseModel, ConfigDict
 
 from tools import hub
 from tools.assets import ASSETS
+from tools.chat import EMBEDDED
 from tools.experts.engines import CHAT_TASKS, ENGINES
 from tools.experts.provider_tasks import ADAPTERS, adapter, hub_tags
 from tools.settings import settings
 
 Mode = Literal["local", "providers", "hybrid"]
 """Where experts may run."""
-
-EMBEDDED = "embedded"
-"""Name of the chat model that needs neither key nor network."""
 
 SEARCHED = 20
 """How many models the Hub is asked for."""

@@ -38,6 +38,21 @@ async def ask_json(chat: BaseChatModel, messages: Sequence[BaseMessage], schema:
     return reply["parsed"] if reply["parsed"] is not None else _decode(reply["raw"])
 
 
+def list_schema(title: str, about: str, name: str, properties: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of an object with one list of objects, as `ask_json` takes it.
+
+    Args:
+        title: Name of the schema, which servers ask for.
+        about: What the list is.
+        name: Key of the list.
+        properties: JSON schemas of the listed objects' properties; all are required and no others allowed.
+    """
+    closed = {"type": "object", "additionalProperties": False}
+    item = {**closed, "properties": properties, "required": list(properties)}
+    listed = {name: {"type": "array", "items": item}}
+    return {"title": title, "description": about, **closed, "properties": listed, "required": [name]}
+
+
 def _instruction(schema: dict[str, Any]) -> SystemMessage:
     return SystemMessage(
         f"Reply with one JSON value that follows this schema and nothing else: {json.dumps(schema)}"

@@ -2,16 +2,16 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
-from pydantic import JsonValue
 
 from graph.planners.wire import PlanError, read
 from graph.state import Plan
 from prompts import render
 from tools.outputs import Artifact
-from tools.structured import ask_json
+from tools.structured import ask_json, list_schema
 from tools.tasks import TaskRow
 
 MAX_REPAIRS = 2
@@ -51,26 +51,14 @@ async def plan(
             messages += [AIMessage(json.dumps(wire)), HumanMessage(render("repair", problem=error))]
 
 
-def schema(rows: Mapping[str, TaskRow]) -> dict[str, JsonValue]:
+def schema(rows: Mapping[str, TaskRow]) -> dict[str, Any]:
     """Return the JSON schema of a plan in wire form over the given task types."""
-    task: dict[str, JsonValue] = {
-        "type": "object",
-        "properties": {
-            "task": {"type": "string", "enum": list[JsonValue](rows)},
-            "id": {"type": "integer"},
-            "args": {"type": "object", "additionalProperties": {"type": "string"}},
-        },
-        "required": ["task", "id", "args"],
-        "additionalProperties": False,
+    task = {
+        "task": {"type": "string", "enum": list(rows)},
+        "id": {"type": "integer"},
+        "args": {"type": "object", "additionalProperties": {"type": "string"}},
     }
-    return {
-        "title": "plan",
-        "description": "The tasks that answer the request.",
-        "type": "object",
-        "properties": {"tasks": {"type": "array", "items": task}},
-        "required": ["tasks"],
-        "additionalProperties": False,
-    }
+    return list_schema("plan", "The tasks that answer the request.", "tasks", task)
 
 
 def _system(files: Sequence[Artifact], rows: Mapping[str, TaskRow]) -> str:

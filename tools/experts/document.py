@@ -1,5 +1,6 @@
 """Questions about a page: its printed text is read first, then a chat model answers from it."""
 
+from tools.chat import EMBEDDED
 from tools.errors import ModelError
 from tools.experts import workers
 from tools.experts.chat import run_chat
@@ -12,7 +13,7 @@ READER = "PP-OCR"
 """The worker that reads; the same one that serves image-to-text."""
 
 
-async def run_document(job: Job, *, chat: str = "embedded", timeout: float | None = None) -> Draft:
+async def run_document(job: Job, *, chat: str = EMBEDDED, timeout: float | None = None) -> Draft:
     """Answer `question` about the page `image`.
 
     Args:

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from tools.artifacts import ArtifactStore
 from tools.assets import resolve
+from tools.chat import EMBEDDED
 from tools.errors import InputError
 from tools.experts import workers
 from tools.experts.chat import run_chat
@@ -74,7 +75,7 @@ async def _in_worker(model: Expert, job: Job, timeout: float | None) -> Draft:
 
 
 async def _by_embedded_chat(model: Expert, job: Job, timeout: float | None) -> Draft:
-    return await run_chat(job.task, "embedded", job.inputs, timeout=timeout)
+    return await run_chat(job.task, EMBEDDED, job.inputs, timeout=timeout)
 
 
 async def _by_chat(model: Expert, job: Job, timeout: float | None) -> Draft:
@@ -82,7 +83,7 @@ async def _by_chat(model: Expert, job: Job, timeout: float | None) -> Draft:
 
 
 async def _by_document(model: Expert, job: Job, timeout: float | None) -> Draft:
-    return await run_document(job, chat="embedded" if model.asset else model.id, timeout=timeout)
+    return await run_document(job, chat=EMBEDDED if model.asset else model.id, timeout=timeout)
 
 
 async def _by_provider(model: Expert, job: Job, timeout: float | None) -> Draft:
