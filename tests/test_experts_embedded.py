@@ -89,15 +89,18 @@ async def test_speech_is_written_down(name: str) -> None:
 
 
 async def test_spoken_text_is_heard_again() -> None:
-    text = "The committee will meet again on Thursday morning. Every member should bring the signed report."
+    text = (
+        "Maria Jensen will travel from Paris to Berlin. David Miller, our chief engineer in Boston, will lead "
+        "the project. Please send him your questions by Friday."
+    )
     spoken = await do("text-to-speech", text=text)
     audio = spoken.file("audio")
     assert audio is not None
     with wave.open(str(store().path(audio.ref))) as file:
         assert 3 < file.getnframes() / file.getframerate() < 15
     heard = await do("automatic-speech-recognition", audio=store().path(audio.ref))
-    # Piper speaks with some randomness, so a word or two may be heard wrong; most of them must be right.
-    assert misses(text, heard.text) <= 5
+    # Piper speaks with some randomness, so a few of the 25 words may be heard wrong.
+    assert misses(text, heard.text) <= 3
 
 
 async def test_long_text_is_spoken_whole() -> None:
