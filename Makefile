@@ -31,7 +31,7 @@ $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade "pip>=25"
 	$(BIN)/python -m pip install --quiet -c constraints.txt $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) torch
-	$(BIN)/python -m pip install --quiet --prefer-binary -c constraints.txt -e ".[embedded,dev]"
+	$(BIN)/python -m pip install --quiet --prefer-binary -c constraints.txt -e ".[all,dev]"
 	touch $(READY)
 
 clean:

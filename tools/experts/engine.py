@@ -21,6 +21,10 @@ class Job(BaseModel):
     """Slot name to text, or to the path of a local file for a media slot."""
     out: Path
     """Empty folder for the files the expert makes."""
+    base: Path | None = None
+    """Folder of the model that this one builds on, such as the diffusion model of a ControlNet."""
+    device: str = "auto"
+    """`auto`, or a device of torch such as `cpu`, `cuda`, `cuda:1`, `mps`; see `tools.experts.devices`."""
 
 
 Run = Callable[[Job], Draft]
@@ -38,3 +42,7 @@ class Engine(BaseModel):
     """Import name of the library it needs."""
     extra: str
     """Extra of this project that installs the library."""
+    tasks: tuple[str, ...] = ()
+    """Task rows that it does with models of the Hub and of the user's own."""
+    libraries: tuple[str, ...] = ()
+    """The Hub's names of the libraries whose models it loads, such as `transformers`."""

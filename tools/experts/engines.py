@@ -21,8 +21,61 @@ CHAT_TASKS = (
 """Tasks that any chat model can do."""
 
 
-def _engine(module: str, requires: str) -> Engine:
-    return Engine(module=f"tools.experts.{module}", requires=requires, extra="embedded")
+PIPELINES = (
+    "text-classification",
+    "token-classification",
+    "zero-shot-classification",
+    "table-question-answering",
+    "text-generation",
+    "conversational",
+    "fill-mask",
+    "feature-extraction",
+    "image-classification",
+    "zero-shot-image-classification",
+    "object-detection",
+    "zero-shot-object-detection",
+    "image-segmentation",
+    "mask-generation",
+    "depth-estimation",
+    "document-question-answering",
+    "image-feature-extraction",
+    "automatic-speech-recognition",
+    "audio-classification",
+    "zero-shot-audio-classification",
+    "text-to-speech",
+    "text-to-audio",
+    "video-classification",
+)
+"""Tasks that transformers has a pipeline for."""
+WITHOUT_PIPELINE = (
+    "question-answering",
+    "summarization",
+    "translation",
+    "image-to-text",
+    "visual-question-answering",
+    "image-to-image",
+    "audio-to-audio",
+)
+"""Tasks that transformers has models for, but no pipeline (any more)."""
+GUIDED = ("canny", "depth", "hed", "mlsd", "normal", "openpose", "seg")
+"""Kinds of condition image that ControlNets follow."""
+DIFFUSED = (
+    "text-to-image",
+    "image-to-image",
+    "text-to-video",
+    "image-to-video",
+    *(f"{kind}-text-to-image" for kind in GUIDED),
+)
+"""Tasks that diffusers does."""
+
+
+def _engine(
+    module: str, requires: str, extra: str = "embedded", tasks: tuple[str, ...] = (), library: str = ""
+) -> Engine:
+    libraries = (library,) if library else ()
+    return Engine(
+        module=f"tools.experts.{module}", requires=requires, extra=extra, tasks=tasks, libraries=libraries
+    )
 
 
 ENGINES: dict[str, Engine] = {
@@ -36,9 +89,30 @@ ENGINES: dict[str, Engine] = {
     "chat": _engine("chat", "langchain_openai"),
     "document": _engine("document", "rapidocr"),
     "provider": _engine("provider", "huggingface_hub"),
+    "pipeline": _engine("pipelines", "transformers", "embedded", PIPELINES, "transformers"),
+    "transformers": _engine("direct", "transformers", "embedded", WITHOUT_PIPELINE, "transformers"),
+    "sentence-transformers": _engine(
+        "sentences",
+        "sentence_transformers",
+        "sentences",
+        ("sentence-similarity", "feature-extraction"),
+        "sentence-transformers",
+    ),
+    "diffusers": _engine("diffusion", "diffusers", "diffusion", DIFFUSED, "diffusers"),
+    "conditions": _engine(
+        "conditions",
+        "cv2",
+        "vision",
+        ("canny-control", "hed-control", "mlsd-control", "normal-control", "openpose-control"),
+        "transformers",
+    ),
+    "speechbrain": _engine("separation", "speechbrain", "speech", ("audio-to-audio",), "speechbrain"),
+    "skops": _engine(
+        "tabular", "skops", "tabular", ("tabular-classification", "tabular-regression"), "sklearn"
+    ),
 }
 """All engines by key. `llama`, `chat` and `document` ask a chat model, from the main process;
-`provider` asks inference providers."""
+`provider` asks inference providers; all others run in worker processes."""
 
 
 def run_job(engine: Engine, job: Job) -> Draft:
