@@ -4,13 +4,25 @@ import logging
 import signal
 import sys
 import warnings
-from enum import StrEnum
-from typing import Annotated, Any
 
 import typer
 from dotenv import load_dotenv
 
+from app import models
 from app.errors import Commands
+from app.options import (
+    AsJson,
+    Candidates,
+    Device,
+    Files,
+    Mode,
+    Model,
+    Planners,
+    Request,
+    Thread,
+    ThreadOption,
+    options,
+)  # fmt: skip
 from app.output import open_streams
 
 app = typer.Typer(
@@ -24,41 +36,7 @@ app = typer.Typer(
 )
 
 
-class Planner(StrEnum):
-    """Who makes the plan."""
-
-    AUTO = "auto"
-    RETRIEVAL = "retrieval"
-    LLM = "llm"
-
-
-class Where(StrEnum):
-    """Where experts run."""
-
-    LOCAL = "local"
-    PROVIDERS = "providers"
-    HYBRID = "hybrid"
-
-
-Request = Annotated[str, typer.Argument(help="What you want, in plain words.", show_default=False)]
-Thread = Annotated[
-    str, typer.Argument(help="Name of the conversation, as printed by `run`.", show_default=False)
-]
-Files = Annotated[
-    list[str] | None,
-    typer.Option("--file", "-f", help="File or http(s) address it is about; may be repeated."),
-]
-Model = Annotated[
-    str | None,
-    typer.Option(
-        "--model", "-m", help="Chat model: `embedded`, `openai:NAME`, `huggingface:REPO` or an address."
-    ),
-]
-Planners = Annotated[Planner | None, typer.Option("--planner", help="Who makes the plan.")]
-Mode = Annotated[Where | None, typer.Option("--mode", help="Where experts run.")]
-Candidates = Annotated[int | None, typer.Option("-k", min=1, max=50, help="Candidate models per task.")]
-ThreadOption = Annotated[str | None, typer.Option("--thread", help="Go on with this conversation.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
+app.add_typer(models.app, name="models")
 
 
 @app.command()
@@ -69,13 +47,14 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter per option
     planner: Planners = None,
     mode: Mode = None,
     k: Candidates = None,
+    device: Device = None,
     thread: ThreadOption = None,
     json: AsJson = False,
 ) -> None:
     """Plan a request, run it and answer."""
     from app.commands import run
 
-    run.start(request, file or [], _options(model, planner, mode, k), thread, json)
+    run.start(request, file or [], options(model, planner, mode, k, device), thread, json)
 
 
 @app.command()
@@ -89,7 +68,7 @@ def plan(
     """Show the plan of a request without running it."""
     from app.commands import run
 
-    run.plan_only(request, file or [], _options(model, planner, None, None), json)
+    run.plan_only(request, file or [], options(model, planner), json)
 
 
 @app.command()
@@ -99,12 +78,13 @@ def chat(  # noqa: PLR0913, PLR0917 - one parameter per option
     planner: Planners = None,
     mode: Mode = None,
     k: Candidates = None,
+    device: Device = None,
     thread: ThreadOption = None,
 ) -> None:
     """Talk in several turns; later ones can refer to earlier files and results."""
     from app.commands import chat
 
-    chat.start(file or [], _options(model, planner, mode, k), thread)
+    chat.start(file or [], options(model, planner, mode, k, device), thread)
 
 
 @app.command()
@@ -118,7 +98,7 @@ def resume(
     """Go on with a run that was stopped; what is finished is not done again."""
     from app.commands import run
 
-    run.resume(thread, _options(model, planner, mode, None), json)
+    run.resume(thread, options(model, planner, mode), json)
 
 
 @app.command()
@@ -138,27 +118,11 @@ def tasks() -> None:
 
 
 @app.command()
-def models(
-    task: Annotated[str | None, typer.Argument(help="Only models for this task.", show_default=False)] = None,
-    model: Model = None,
-    mode: Mode = None,
-) -> None:
-    """List the models that can do each task here, best first."""
-    from app.commands import tables
-
-    tables.models(task, _options(model, None, mode, None))
-
-
-@app.command()
 def doctor() -> None:
     """Check what is installed and reachable, and name the setting that mends what is not."""
     from app.commands import doctor
 
     doctor.start()
-
-
-def _options(model: str | None, planner: Planner | None, mode: Where | None, k: int | None) -> dict[str, Any]:
-    return {"model": model, "planner": planner and planner.value, "mode": mode and mode.value, "k": k}
 
 
 def main() -> None:

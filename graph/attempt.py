@@ -47,7 +47,7 @@ async def attempt(
     while queue and len(reasons) < context.max_attempts:
         model = queue.popleft()
         emit(_running(task, model, reasons))
-        outcome = await _call(task, model, sources, context.task_timeout)
+        outcome = await _call(task, model, sources, context)
         if isinstance(outcome, Output):
             seconds = time.monotonic() - start
             return TaskResult(output=outcome, model=model, attempts=len(reasons) + 1, seconds=seconds)
@@ -67,20 +67,26 @@ def _report(emit: Emit, asset: str, done: int, total: int) -> None:
 
 
 async def _call(
-    task: Task, model: str, sources: Mapping[str, TaskResult], timeout: float
+    task: Task, model: str, sources: Mapping[str, TaskResult], context: Context
 ) -> Output | BaseException:
     """Call the task's tool; what it raises comes back as a value, since a sibling must not be cancelled by it."""
-    (outcome,) = await asyncio.gather(_invoke(task, model, sources, timeout), return_exceptions=True)
+    (outcome,) = await asyncio.gather(_invoke(task, model, sources, context), return_exceptions=True)
     return outcome
 
 
-async def _invoke(task: Task, model: str, sources: Mapping[str, TaskResult], timeout: float) -> Output:
+async def _invoke(task: Task, model: str, sources: Mapping[str, TaskResult], context: Context) -> Output:
     args = await asyncio.to_thread(bind, task, sources)
+    options = {
+        "model": model,
+        "timeout": context.task_timeout,
+        "mode": context.mode,
+        "device": context.device,
+    }
     call = {
         "type": "tool_call",
         "id": task.id,
         "name": task.name,
-        "args": {**args, "model": model, "timeout": timeout},
+        "args": {**args, **options},
     }
     message: ToolMessage = await hf_tool(task.name).ainvoke(call)
     output: Output = message.artifact

@@ -35,6 +35,11 @@ class Context(BaseSettings):
         title="Where experts run",
         description="`local`: on this machine only; `providers`: remote models only; `hybrid`: both, local ones first.",
     )
+    device: str = Field(
+        default="auto",
+        title="Device",
+        description="Where local experts run: `auto`, or a device of torch such as `cpu`, `cuda:1` or `mps`.",
+    )
     task_timeout: float = Field(
         default=600, gt=0, title="Task time limit", description="Seconds one call of an expert may take."
     )

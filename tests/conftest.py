@@ -10,6 +10,7 @@ os.environ["LANGGRAPH_STRICT_MSGPACK"] = "true"
 
 import pytest
 from chat_server import ChatServer, Script, serve
+from huggingface_hub import constants
 
 from tools.artifacts import store
 from tools.settings import Settings, settings
@@ -28,6 +29,9 @@ def _own_folders(
     ]:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HUGGINGGPT_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("HUGGINGGPT_HUB_SEARCH", "false")
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
     if not request.node.get_closest_marker("embedded"):
         monkeypatch.setenv("HUGGINGGPT_CACHE_DIR", str(tmp_path / "cache"))
     settings.cache_clear()

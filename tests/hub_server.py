@@ -77,7 +77,12 @@ class HubServer:
 
     def listed(self, call: Call) -> list[dict[str, Any]]:
         tag = call.query["pipeline_tag"][0]
-        found = [_as_listed(model) for model in self.models if model["pipeline_tag"] == tag]
+        served = "inference_provider" in call.query
+        found = [
+            _as_listed(model)
+            for model in self.models
+            if model["pipeline_tag"] == tag and (model["inferenceProviderMapping"] or not served)
+        ]
         found.sort(key=lambda model: -int(model.get("downloads", 0)))
         return found[: int(call.query["limit"][0])]
 
@@ -168,5 +173,6 @@ def connect(server: HubServer, monkeypatch: pytest.MonkeyPatch) -> None:
     _common._fetch_inference_provider_mapping.cache_clear()
     hf_inference._check_supported_task.cache_clear()
     monkeypatch.setenv("HF_TOKEN", TOKEN)
+    monkeypatch.setenv("HUGGINGGPT_HUB_SEARCH", "true")
     settings.cache_clear()
     hub.forget()

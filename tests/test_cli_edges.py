@@ -127,7 +127,8 @@ def test_a_task_without_models_names_the_setting_that_brings_some(monkeypatch: p
     monkeypatch.setenv("COLUMNS", "200")
     done = CliRunner().invoke(app, ["models", "object-detection"])
     assert done.exit_code == 0
-    assert "There is no model for object-detection here; set HF_TOKEN" in done.stdout
+    assert "There is no model for object-detection here." in done.stdout
+    assert "Set HF_TOKEN to use Hugging Face inference providers." in done.stdout
 
 
 @pytest.mark.parametrize("planner", ["retrieval", "llm"])

@@ -4,7 +4,6 @@ import asyncio
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from PIL import Image
@@ -20,8 +19,9 @@ from tools.experts.files import picture
 from tools.experts.labels import labels_of
 from tools.experts.printed_text import lines
 from tools.experts.run import run
+from tools.models import Model, Way
 
-TOY = SimpleNamespace(id="toy/model", engine="toy", asset=None)
+TOY = Model(id="toy/model", tasks=(), about="A toy.", source="registry", ways=(Way(engine="toy"),))
 
 
 @pytest.fixture(autouse=True)

@@ -62,7 +62,7 @@ async def test_an_answer_of_no_use_leaves_the_choice_to_the_rule(
 def test_the_chat_model_is_an_expert_for_language_tasks_and_pages_only() -> None:
     chat = "openai:gpt-5"
     assert shortlist("translation", chat, "hybrid", 5)[0].id == chat
-    assert shortlist("document-question-answering", chat, "hybrid", 5)[0].engine == "document"
+    assert shortlist("document-question-answering", chat, "hybrid", 5)[0].ways[0].engine == "document"
     assert chat_expert("image-segmentation", chat) is None
     assert find("document-question-answering", chat) == chat_expert("document-question-answering", chat)
 
@@ -74,4 +74,4 @@ def test_mode_says_where_experts_run() -> None:
     ]
     assert shortlist("token-classification", "embedded", "providers", 5) == []
     assert "HUGGINGGPT_MODE=hybrid" in why_none("token-classification", "embedded", "providers")
-    assert "set HF_TOKEN" in why_none("text-to-image", "embedded", "hybrid")
+    assert "Set HF_TOKEN" in why_none("text-to-image", "embedded", "hybrid")

@@ -14,9 +14,12 @@ from tools.artifacts import store
 from tools.chat import EMBEDDED
 from tools.errors import InputError, SetupError
 from tools.experts.run import run
-from tools.models import Model, find, shortlist, why_none
+from tools.models import Mode, Model, find, shortlist, why_none
 from tools.outputs import SCHEME, Artifact, Output
 from tools.tasks import TASKS, Slot, TaskRow
+
+INJECTED: dict[str, Any] = {"model": str, "timeout": float, "mode": Mode, "device": str}
+"""Arguments that models never see."""
 
 
 class ExpertTool(BaseTool):
@@ -27,16 +30,26 @@ class ExpertTool(BaseTool):
     """Files that may be named in media slots; any other name is refused."""
     chat: str = EMBEDDED
     """Chat model that is a candidate for language tasks."""
+    mode: Mode = "hybrid"
+    """Where experts may run."""
+    device: str | None = None
+    """Where local ones run; None for `HUGGINGGPT_DEVICE`."""
     response_format: Literal["content", "content_and_artifact"] = "content_and_artifact"
 
     async def _arun(
-        self, *first: str, model: str | None = None, timeout: float | None = None, **slots: str | None
+        self,
+        *first: str,
+        model: str | None = None,
+        timeout: float | None = None,
+        mode: Mode | None = None,
+        device: str | None = None,
+        **slots: str | None,
     ) -> tuple[str, Output]:
         # LangChain hands on a plain string, which fills the first slot, as it came.
         slots |= dict(zip((slot.name for slot in self.row.slots), first, strict=False))
         inputs = {name: self._value(name, value) for name, value in slots.items() if value is not None}
         # The shortlist may ask the Hub.
-        expert = await asyncio.to_thread(self._model, model)
+        expert = await asyncio.to_thread(self._model, model, mode or self.mode, device or self.device)
         output = await run(self.row.name, expert, inputs, store=store(), timeout=timeout)
         return output.text, output
 
@@ -55,14 +68,15 @@ class ExpertTool(BaseTool):
         with ThreadPoolExecutor(1) as pool:
             return pool.submit(copy_context().run, work).result()
 
-    def _model(self, id_: str | None) -> Model:
+    def _model(self, id_: str | None, mode: Mode, device: str | None) -> Model:
         """Return the named model, or the first of the shortlist when a caller leaves the choice to us."""
+        name = self.row.name
         if id_ is None:
-            found = next(iter(shortlist(self.row.name, self.chat, "hybrid", 1)), None)
-            why = "" if found else why_none(self.row.name, self.chat, "hybrid")
+            found = next(iter(shortlist(name, self.chat, mode, 1, device)), None)
+            why = "" if found else why_none(name, self.chat, mode, device)
         else:
-            found = find(self.row.name, id_)
-            why = f"There is no model {id_!r} for {self.row.name}; `hugginggpt models {self.row.name}` lists them."
+            found = find(name, id_, mode, device)
+            why = f"There is no model {id_!r} for {name}; `hugginggpt models {name}` lists them."
         if found is None:
             raise SetupError(why)
         return found
@@ -81,7 +95,12 @@ class ExpertTool(BaseTool):
 
 
 def hf_tools(
-    tasks: Iterable[str] | None = None, *, files: Sequence[Artifact] = (), chat: str = EMBEDDED
+    tasks: Iterable[str] | None = None,
+    *,
+    files: Sequence[Artifact] = (),
+    chat: str = EMBEDDED,
+    mode: Mode = "hybrid",
+    device: str | None = None,
 ) -> list[BaseTool]:
     """Return task types as LangChain tools.
 
@@ -89,9 +108,12 @@ def hf_tools(
         tasks: Names of task rows; all when None.
         files: Artifacts that the agent may name in media slots.
         chat: Chat model that is a candidate expert for language tasks, such as `openai:gpt-5-mini`.
+        mode: Where experts may run: `local`, `providers` or `hybrid`.
+        device: Where local ones run, e.g. `cuda:1`; None for `HUGGINGGPT_DEVICE`.
 
     Returns:
-        One tool per task type. Models see the slots only; `model` (the id) and `timeout` (seconds) are injected.
+        One tool per task type. Models see the slots only; `model` (the id), `timeout` (seconds), `mode` and `device`
+        are injected.
 
     Raises:
         KeyError: There is no such task type.
@@ -105,6 +127,8 @@ def hf_tools(
             row=TASKS[name],
             files=tuple(files),
             chat=chat,
+            mode=mode,
+            device=device,
         )
         for name in names
     ]
@@ -120,8 +144,7 @@ def hf_tool(name: str) -> BaseTool:
 def _schema(name: str) -> type[BaseModel]:
     row = TASKS[name]
     fields: dict[str, Any] = {slot.name: _field(slot) for slot in row.slots}
-    fields["model"] = (Annotated[str | None, InjectedToolArg], None)
-    fields["timeout"] = (Annotated[float | None, InjectedToolArg], None)
+    fields |= {name: (Annotated[kind | None, InjectedToolArg], None) for name, kind in INJECTED.items()}
     return create_model(name.title().replace("-", "") + "Args", **fields)
 
 

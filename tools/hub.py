@@ -1,4 +1,4 @@
-"""What the Hugging Face Hub knows of models: which ones inference providers serve, for which task."""
+"""What the Hugging Face Hub knows of models: what they are for, how large, and which providers serve them."""
 
 import json
 import logging
@@ -27,8 +27,17 @@ PAUSE_SECONDS = 60.0
 """How long a Hub that failed is left alone."""
 EXPAND: list[Any] = [
     "downloads", "likes", "library_name", "pipeline_tag", "tags", "mask_token", "inferenceProviderMapping",
+    "safetensors", "sha", "gated",
 ]  # fmt: skip
 """What is read of each model, all in one call."""
+
+BITS = {
+    **dict.fromkeys(("F64", "I64", "U64"), 64),
+    **dict.fromkeys(("F16", "BF16", "I16", "U16"), 16),
+    **dict.fromkeys(("F8_E4M3", "F8_E5M2", "F8_E8M0", "I8", "U8", "BOOL"), 8),
+    **dict.fromkeys(("F4", "I4", "U4"), 4),
+}
+"""Bits of a number by its format in safetensors; all others have 32."""
 
 R = TypeVar("R")
 _log = logging.getLogger(__name__)
@@ -60,6 +69,14 @@ class HubModel(BaseModel):
     """What stands for the missing word in its input."""
     providers: tuple[Served, ...] = ()
     """Live providers in the Hub's order."""
+    sha: str | None = None
+    """The commit its files are taken from, so that they stay the ones that were looked at."""
+    gated: bool = False
+    """Whether its terms must be accepted first."""
+    parameters: int | None = None
+    """How many numbers its weights have; None when it has no safetensors that the Hub could read."""
+    size: int | None = None
+    """Bytes of its safetensors."""
 
     @property
     def license(self) -> str | None:
@@ -86,28 +103,29 @@ class _Trouble:
 _trouble = _Trouble()
 
 
-def search(task: str, limit: int) -> list[HubModel]:
-    """Return models that inference providers serve, most downloaded first. Blocking.
+def search(task: str, limit: int, *, served: bool = False) -> list[HubModel]:
+    """Return models for a task, most downloaded first. Blocking.
 
     Asks the Hub at most once a day; a stored answer is used when it is down.
 
     Args:
         task: The Hub's pipeline tag.
         limit: Most models.
+        served: Whether only those that inference providers serve.
 
     Returns:
-        Nothing without HF_TOKEN, or when the Hub cannot be reached and never was; `trouble` tells.
+        Nothing when the Hub cannot be reached and never was; `trouble` tells.
     """
-    if not settings().hf_token:
-        return []
-    path = settings().cache_dir / "hub" / f"{task}.json"
+    path = settings().cache_dir / "hub" / f"{task}.{'served' if served else 'all'}.json"
     stored = _stored(path)
     if stored and stored.limit >= limit and 0 <= time.time() - stored.time < FRESH_SECONDS:
         return list(stored.models[:limit])
     if trouble() is None:
         try:
             found = _Answer(
-                time=time.time(), limit=limit, models=tuple(_asked(lambda: _listed(task, limit), task))
+                time=time.time(),
+                limit=limit,
+                models=tuple(_asked(lambda: _listed(task, limit, served), task)),
             )
         except HuggingGPTError as error:
             _trouble.reason, _trouble.until = str(error), time.monotonic() + PAUSE_SECONDS
@@ -138,36 +156,47 @@ def model(id_: str) -> HubModel:
     from huggingface_hub import HfApi
 
     try:
-        return _asked(lambda: _parsed(HfApi().model_info(id_, expand=EXPAND, token=_token())), id_)
-    except TransientError:
-        answers = map(_stored, sorted((settings().cache_dir / "hub").glob("*.json")))
-        known = (one for answer in answers if answer for one in answer.models if one.id == id_)
-        if found := next(known, None):
-            return found
+        found = _asked(lambda: _parsed(HfApi().model_info(id_, expand=EXPAND, token=token())), id_)
+    except TransientError as error:
+        _trouble.reason, _trouble.until = str(error), time.monotonic() + PAUSE_SECONDS
+        if stored := known(id_):
+            return stored
         raise
+    path = settings().cache_dir / "hub" / f"{id_.replace('/', '--')}.one.json"
+    _store(path, _Answer(time=time.time(), limit=1, models=(found,)))
+    return found
 
 
-def _listed(task: str, limit: int) -> list[HubModel]:
+def known(id_: str) -> HubModel | None:
+    """Return what was last stored of a model, or None. Blocking, but the Hub is not asked."""
+    files = (settings().cache_dir / "hub").glob("*.json")
+    answers = map(_stored, sorted(files, key=lambda file: -file.stat().st_mtime))
+    return next((one for answer in answers if answer for one in answer.models if one.id == id_), None)
+
+
+def _listed(task: str, limit: int, served: bool) -> list[HubModel]:
     from huggingface_hub import HfApi
 
     found = HfApi().list_models(
         pipeline_tag=task,
-        inference_provider="all",
+        inference_provider="all" if served else None,
         sort="downloads",
         limit=limit,
         expand=EXPAND,
-        token=_token(),
+        token=token(),
     )
     return [_parsed(info) for info in found]
 
 
-def _token() -> str | None:
-    token = settings().hf_token
-    return token.get_secret_value() if token else None
+def token() -> str | None:
+    """Return the token to send to the Hub; None for the one that `hf auth login` stored, if any."""
+    secret = settings().hf_token
+    return secret.get_secret_value() if secret else None
 
 
 def _parsed(info: "ModelInfo") -> HubModel:
     mapping: list[Any] = info.inference_provider_mapping or []
+    weights: dict[str, int] = dict(info.safetensors.parameters) if info.safetensors else {}
     return HubModel(
         id=info.id,
         downloads=info.downloads or 0,
@@ -179,6 +208,10 @@ def _parsed(info: "ModelInfo") -> HubModel:
         providers=tuple(
             Served(provider=one.provider, task=one.task) for one in mapping if one.status == "live"
         ),
+        sha=info.sha,
+        gated=bool(info.gated),
+        parameters=sum(weights.values()) or None,
+        size=sum(count * BITS.get(kind, 32) // 8 for kind, count in weights.items()) or None,
     )
 
 

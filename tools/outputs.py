@@ -47,6 +47,8 @@ class Output(BaseModel):
     """The structured form, such as entities or scores."""
     files: tuple[Artifact, ...] = ()
     """The files it made, the main one first."""
+    by: str = ""
+    """The engine that ran it, a key of `ENGINES`."""
 
     def file(self, media: Media) -> Artifact | None:
         """Return the first file of the given medium, or None."""

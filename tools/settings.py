@@ -41,6 +41,27 @@ class Settings(BaseSettings):
     allow_private_urls: bool = False
     """Let inputs be fetched from loopback and private addresses."""
 
+    hub_search: bool = True
+    """Whether the Hub is searched for models; without, only those that are here or named are candidates."""
+    device: str = "auto"
+    """Where local models run: `auto`, or a device of torch such as `cpu`, `cuda:1` or `mps`."""
+    memory_gb: float | None = Field(default=None, gt=0)
+    """Memory that local models may take, in gigabytes; 70 % of the device's when unset."""
+    max_download_gb: float = Field(default=8, ge=0)
+    """Largest model that is fetched from the Hub, in gigabytes."""
+    licenses: str = ""
+    """Licenses that models may have, as the Hub spells them, separated by commas; any when empty."""
+
+    @property
+    def models_file(self) -> Path:
+        """The registry of the user's own models."""
+        return self.data_dir / "models.toml"
+
+    @property
+    def allowed_licenses(self) -> frozenset[str]:
+        """The allowed licenses in lower case; empty when any is."""
+        return frozenset(name.strip().lower() for name in self.licenses.split(",") if name.strip())
+
     @property
     def artifacts_root(self) -> str:
         """Where artifacts are kept: a folder or an fsspec URL."""

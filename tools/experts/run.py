@@ -2,56 +2,45 @@
 
 import asyncio
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from shutil import rmtree
-from typing import Protocol
 
 from tools.artifacts import ArtifactStore
-from tools.assets import resolve
 from tools.chat import EMBEDDED
-from tools.errors import InputError
+from tools.errors import InputError, ModelError, SetupError, TransientError
 from tools.experts import workers
 from tools.experts.chat import run_chat
+from tools.experts.devices import AUTO
 from tools.experts.document import run_document
 from tools.experts.engine import Job
 from tools.experts.engines import ENGINES, run_job
 from tools.experts.provider import run_provider
+from tools.models import place
+from tools.models.model import Model, Way
 from tools.outputs import Draft, Output
 from tools.tasks import TASKS
 
-
-class Expert(Protocol):
-    """What must be known of a model to run it; see `tools.models.Model`."""
-
-    @property
-    def id(self) -> str:
-        """Key of its worker, or the chat model's name."""
-
-    @property
-    def engine(self) -> str:
-        """Key of `ENGINES`."""
-
-    @property
-    def asset(self) -> str | None:
-        """Key of `ASSETS`, when it has files."""
-
-
-Runner = Callable[[Expert, Job, float | None], Awaitable[Draft]]
+Runner = Callable[[Model, Way, Job, float | None], Awaitable[Draft]]
 
 
 async def run(
-    task: str, model: Expert, inputs: Mapping[str, str], *, store: ArtifactStore, timeout: float | None = None
+    task: str,
+    model: Model,
+    inputs: Mapping[str, str],
+    *,
+    store: ArtifactStore,
+    timeout: float | None = None,
 ) -> Output:
-    """Run a task with one model.
+    """Run a task with one model, in the first of its ways that succeeds.
 
     Args:
         task: Name of a row of `TASKS`.
         model: The expert.
         inputs: Slot name to text, or to an `artifact://` reference for a media slot.
         store: Where media come from and made files go.
-        timeout: Seconds the model may work; fetching its files and its earlier calls do not count.
+        timeout: Seconds the model may work in each way; fetching its files and its earlier calls do not count.
 
     Returns:
         What it made, with all files in the store.
@@ -62,31 +51,51 @@ async def run(
         TransientError: It did not finish in time or could not be reached.
         ModelError: It could not do the task.
     """
-    async with _folder() as out:
-        local = await asyncio.to_thread(_local, task, inputs, store)
-        folder = await asyncio.to_thread(resolve, model.asset) if model.asset else None
-        job = Job(task=task, model=folder, inputs=local, out=out)
-        draft = await RUNNERS.get(model.engine, _in_worker)(model, job, timeout)
-        return await asyncio.to_thread(_stored, draft, store)
+    local = await asyncio.to_thread(_local, task, inputs, store)
+    errors: list[ModelError | SetupError] = []
+    for way in model.ways:
+        async with _folder() as out:
+            job = Job(task=task, model=None, inputs=local, out=out, device=way.device)
+            try:
+                draft = await RUNNERS.get(way.engine, _in_worker)(model, way, job, timeout)
+            except (ModelError, SetupError) as error:
+                errors.append(error)
+                continue
+            output = await asyncio.to_thread(_stored, draft, store)
+            return output.model_copy(update={"by": way.engine})
+    raise _joined(model, errors)
 
 
-async def _in_worker(model: Expert, job: Job, timeout: float | None) -> Draft:
-    return await workers.call(model.id, run_job, ENGINES[model.engine], job, timeout=timeout)
+def _joined(model: Model, errors: Sequence[ModelError | SetupError]) -> ModelError | SetupError:
+    """Return one error for all ways: one that may pass, when any of them may."""
+    if not errors:
+        return ModelError(f"{model.id} cannot run here. {' '.join(model.obstacles)}".strip())
+    kinds = (TransientError, ModelError, SetupError)
+    kind = next(kind for kind in kinds if any(isinstance(error, kind) for error in errors))
+    return errors[0] if len(errors) == 1 else kind(" ".join(dict.fromkeys(map(str, errors))))
 
 
-async def _by_embedded_chat(model: Expert, job: Job, timeout: float | None) -> Draft:
+async def _in_worker(model: Model, way: Way, job: Job, timeout: float | None) -> Draft:
+    folder = await asyncio.to_thread(place.of_way, way)
+    base = await asyncio.to_thread(place.of_base, way)
+    ready = job.model_copy(update={"model": folder, "base": base})
+    key = model.id if job.device == AUTO else f"{model.id} on {job.device}"
+    return await workers.call(key, run_job, ENGINES[way.engine], ready, timeout=timeout)
+
+
+async def _by_embedded_chat(model: Model, way: Way, job: Job, timeout: float | None) -> Draft:
     return await run_chat(job.task, EMBEDDED, job.inputs, timeout=timeout)
 
 
-async def _by_chat(model: Expert, job: Job, timeout: float | None) -> Draft:
+async def _by_chat(model: Model, way: Way, job: Job, timeout: float | None) -> Draft:
     return await run_chat(job.task, model.id, job.inputs, timeout=timeout)
 
 
-async def _by_document(model: Expert, job: Job, timeout: float | None) -> Draft:
-    return await run_document(job, chat=EMBEDDED if model.asset else model.id, timeout=timeout)
+async def _by_document(model: Model, way: Way, job: Job, timeout: float | None) -> Draft:
+    return await run_document(job, chat=EMBEDDED if way.asset else model.id, timeout=timeout)
 
 
-async def _by_provider(model: Expert, job: Job, timeout: float | None) -> Draft:
+async def _by_provider(model: Model, way: Way, job: Job, timeout: float | None) -> Draft:
     return await run_provider(model.id, job, timeout)
 
 
@@ -96,7 +105,7 @@ RUNNERS: dict[str, Runner] = {
     "document": _by_document,
     "provider": _by_provider,
 }
-"""Engines that ask a chat model or a provider; all others run in a worker process."""
+"""Engines that ask a chat model or a server; all others run in a worker process."""
 
 
 @asynccontextmanager

@@ -1,0 +1,63 @@
+"""Options that several commands have."""
+
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+
+
+class Planner(StrEnum):
+    """Who makes the plan."""
+
+    AUTO = "auto"
+    RETRIEVAL = "retrieval"
+    LLM = "llm"
+
+
+class Where(StrEnum):
+    """Where experts run."""
+
+    LOCAL = "local"
+    PROVIDERS = "providers"
+    HYBRID = "hybrid"
+
+
+Request = Annotated[str, typer.Argument(help="What you want, in plain words.", show_default=False)]
+Thread = Annotated[
+    str, typer.Argument(help="Name of the conversation, as printed by `run`.", show_default=False)
+]
+Files = Annotated[
+    list[str] | None,
+    typer.Option("--file", "-f", help="File or http(s) address it is about; may be repeated."),
+]
+Model = Annotated[
+    str | None,
+    typer.Option(
+        "--model", "-m", help="Chat model: `embedded`, `openai:NAME`, `huggingface:REPO` or an address."
+    ),
+]
+Planners = Annotated[Planner | None, typer.Option("--planner", help="Who makes the plan.")]
+Mode = Annotated[Where | None, typer.Option("--mode", help="Where experts run.")]
+Candidates = Annotated[int | None, typer.Option("-k", min=1, max=50, help="Candidate models per task.")]
+Device = Annotated[
+    str | None, typer.Option("--device", help="Where local experts run: `cpu`, `cuda`, `cuda:1`, `mps`.")
+]
+ThreadOption = Annotated[str | None, typer.Option("--thread", help="Go on with this conversation.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
+
+
+def options(
+    model: str | None = None,
+    planner: Planner | None = None,
+    mode: Where | None = None,
+    k: int | None = None,
+    device: str | None = None,
+) -> dict[str, Any]:
+    """Return the settings of a run that were given, by name; None leaves one as it is set elsewhere."""
+    return {
+        "model": model,
+        "planner": planner and planner.value,
+        "mode": mode and mode.value,
+        "k": k,
+        "device": device,
+    }
