@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from langchain_core.messages import HumanMessage, SystemMessage
@@ -14,11 +15,15 @@ from graph.state import Assignment, Plan, State, Task
 from prompts import render
 from tools.chat import EMBEDDED, chat_model
 from tools.errors import HuggingGPTError
+from tools.experts.embedder import embed
 from tools.models import Model, shortlist, why_none
+from tools.models.rank import ranked
 from tools.structured import ask_json, list_schema
 
 Shortlists = dict[str, list[Model]]
 """Candidates by task id, best first."""
+WIDE = 3
+"""How many times as many candidates as are kept are looked at."""
 Choices = dict[str, tuple[str, str]]
 """Model id and reason by task id."""
 
@@ -30,15 +35,29 @@ async def select(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
         `{"assignments": {task id: assignment}}`.
     """
     context, plan = context_of(runtime), state.plan or Plan()
-    shortlists = await asyncio.to_thread(_shortlists, plan, context)
+    shortlists = await _shortlists(state, context)
     chosen: Choices = {}
     if context.model != EMBEDDED and any(len(models) > 1 for models in shortlists.values()):
         chosen = await _ranked(state, context, shortlists)
     return {"assignments": await asyncio.to_thread(_assignments, plan, shortlists, chosen, context)}
 
 
-def _shortlists(plan: Plan, context: Context) -> Shortlists:
-    return {task.id: shortlist(task.name, context.model, context.mode, context.k) for task in plan.tasks}
+async def _shortlists(state: State, context: Context) -> Shortlists:
+    """Return the candidates of every task. The Hub is asked about all task types at the same time."""
+    tasks = (state.plan or Plan()).tasks
+    names = list(dict.fromkeys(task.name for task in tasks))
+    listed = await asyncio.gather(*(asyncio.to_thread(_candidates, name, context) for name in names))
+    by_name = dict(zip(names, listed, strict=True))
+    if context.model == EMBEDDED:
+        request = str(as_text(state.messages[-1]).text)
+        # Without the sentence model the candidates stay in the order of availability and downloads.
+        with suppress(HuggingGPTError):
+            by_name = {name: await ranked(models, request, embed) for name, models in by_name.items()}
+    return {task.id: by_name[task.name][: context.k] for task in tasks}
+
+
+def _candidates(name: str, context: Context) -> list[Model]:
+    return shortlist(name, context.model, context.mode, WIDE * context.k, context.device)
 
 
 def _assignments(
@@ -51,7 +70,7 @@ def _assignments(
 def _assign(task: Task, models: list[Model], chosen: Choices, context: Context) -> Assignment:
     """Put the chosen model first; one that is not listed is dropped, the rest of the list is the fallback."""
     if not models:
-        return Assignment(reason=why_none(task.name, context.model, context.mode))
+        return Assignment(reason=why_none(task.name, context.model, context.mode, context.device))
     ids = [model.id for model in models]
     best, reason = chosen.get(task.id, ("", ""))
     if best in ids:
@@ -81,9 +100,15 @@ def _listed(plan: Plan, shortlists: Mapping[str, list[Model]]) -> str:
     names = {task.id: task.name for task in plan.tasks}
     return "\n".join(
         f"Task {id_} ({names[id_]}):\n"
-        + "\n".join(f"- {model.id} ({model.downloads} downloads): {model.about}" for model in models)
+        + "\n".join(f"- {model.id} ({_facts(model)}): {model.about}" for model in models)
         for id_, models in shortlists.items()
     )
+
+
+def _facts(model: Model) -> str:
+    """Return what speaks for a model beside its description."""
+    downloads = f"{model.downloads} downloads" if model.downloads else ""
+    return ", ".join(filter(None, (downloads, "at hand" if model.here else "", model.ways[0].place)))
 
 
 def _schema(shortlists: Mapping[str, list[Model]]) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """A Hugging Face Hub with inference providers on loopback, reached by the real client."""
 
+import hashlib
 import json
 import threading
 import time
@@ -59,11 +60,14 @@ class HubServer:
     url: str = ""
     models: list[dict[str, Any]] = field(default_factory=list)
     script: Script = lambda call: Answer(status=404)
+    files: dict[str, dict[str, bytes]] = field(default_factory=dict)
+    """Files of models, by model id and path."""
     hub: Script | None = None
     """Answers requests to the Hub in place of its model list."""
     listings: list[Call] = field(default_factory=list)
     infos: list[Call] = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)
+    fetched: list[Call] = field(default_factory=list)
 
     def add(self, id_: str, task: str, *providers: str, tag: str | None = None, **more: Any) -> None:
         """Add a model whose providers are live, unless one comes as `name:status`."""
@@ -86,11 +90,35 @@ class HubServer:
         found.sort(key=lambda model: -int(model.get("downloads", 0)))
         return found[: int(call.query["limit"][0])]
 
+    def tree(self, id_: str) -> Answer:
+        """The list of a model's files."""
+        if id_ not in self.files:
+            return Answer({"error": "Repository not found"}, 404, {"X-Error-Code": "RepoNotFound"})
+        return Answer(
+            [
+                {"type": "file", "path": name, "size": len(data), "oid": etag(data)}
+                for name, data in self.files[id_].items()
+            ]
+        )
+
+    def file(self, path: str) -> Answer:
+        """One file, as `/OWNER/NAME/resolve/COMMIT/PATH` names it."""
+        id_, _, rest = path.lstrip("/").partition("/resolve/")
+        commit, _, name = rest.partition("/")
+        data = self.files.get(id_, {}).get(name)
+        if data is None:
+            return Answer(b"", 404, {"X-Error-Code": "EntryNotFound"})
+        return Answer(data, headers={"X-Repo-Commit": commit, "ETag": f'"{etag(data)}"'})
+
     def info(self, id_: str) -> Answer:
         found = next((model for model in self.models if model["id"] == id_), None)
         if found is None:
             return Answer({"error": "Repository not found"}, 404, {"X-Error-Code": "RepoNotFound"})
         return Answer(found)
+
+
+def etag(data: bytes) -> str:
+    return hashlib.sha1(data).hexdigest()
 
 
 def _as_listed(model: dict[str, Any]) -> dict[str, Any]:
@@ -123,8 +151,16 @@ def _handler(state: HubServer) -> type[BaseHTTPRequestHandler]:
         def log_message(self, *args: object) -> None:
             pass
 
+        def do_HEAD(self) -> None:
+            self._send(state.file(self._call(b"").path), body=False)
+
         def do_GET(self) -> None:
             call = self._call(b"")
+            if "/tree/" in call.path:
+                return self._send(state.tree(call.path.removeprefix("/api/models/").partition("/tree/")[0]))
+            if "/resolve/" in call.path:
+                state.fetched.append(call)
+                return self._send(state.file(call.path))
             if not call.path.startswith("/api/models"):
                 return self._send(state.script(call))
             one = call.path.removeprefix("/api/models").strip("/")
@@ -144,7 +180,7 @@ def _handler(state: HubServer) -> type[BaseHTTPRequestHandler]:
                 parts.path, parse_qs(parts.query), {k.lower(): v for k, v in self.headers.items()}, data
             )
 
-        def _send(self, answer: object) -> None:
+        def _send(self, answer: object, body: bool = True) -> None:
             reply = answer if isinstance(answer, Answer) else Answer(answer)
             time.sleep(reply.pause)
             headers = {"Content-Length": str(len(reply.data) + 100 * reply.cut), **reply.headers}
@@ -152,7 +188,8 @@ def _handler(state: HubServer) -> type[BaseHTTPRequestHandler]:
             for name, value in headers.items():
                 self.send_header(name, value)
             self.end_headers()
-            self.wfile.write(reply.data)
+            if body:
+                self.wfile.write(reply.data)
             if reply.cut:
                 self.wfile.flush()
                 self.connection.close()
@@ -164,6 +201,8 @@ def _handler(state: HubServer) -> type[BaseHTTPRequestHandler]:
 def connect(server: HubServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """Send the real client to the server; a token is set."""
     monkeypatch.setattr(constants, "ENDPOINT", server.url)
+    template = f"{server.url}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
+    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
     monkeypatch.setattr(constants, "INFERENCE_PROXY_TEMPLATE", server.url + "/{provider}")
     # Else the client asks for a list of agents and keeps it in the user's folder.
     monkeypatch.setattr(constants, "HF_HUB_DISABLE_TELEMETRY", True)

@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from tools.download import Tracker
+from tools.download import Tracker, cancelled, on_progress
 from tools.errors import HuggingGPTError, ModelError, SetupError, TransientError
 from tools.hub import token
 from tools.models.cached import folder_of
@@ -42,6 +42,7 @@ def fetch(repo: str, revision: str | None, engine: str) -> Path:
     if folder := folder_of(repo, revision):
         return folder
     tracker = Tracker(repo)
+    tracker.check()
     try:
         return _fetched(repo, revision, engine, tracker)
     except (HuggingGPTError, KeyboardInterrupt):
@@ -126,6 +127,9 @@ def _bar(tracker: Tracker) -> type[Any]:
     """Return a progress bar that shows nothing and tells a tracker of the bytes written."""
     from tqdm import tqdm
 
+    # The library's threads have no part in this context.
+    report, stop = on_progress.get(), cancelled.get()
+
     class Bar(tqdm):  # type: ignore[misc]
         def __init__(self, *args: Any, name: str = "", **kwargs: Any) -> None:
             self.counts = kwargs.get("unit") == "B" and not name.endswith("transfer")
@@ -134,6 +138,8 @@ def _bar(tracker: Tracker) -> type[Any]:
         def update(self, n: float | None = 1) -> None:
             self.n += n or 0
             if self.counts:
+                on_progress.set(report)
+                cancelled.set(stop)
                 tracker.moved("files", int(self.n))
 
     return Bar
