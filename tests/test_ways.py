@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hub_server import Answer, HubServer, connect, serve
@@ -96,7 +97,7 @@ async def test_an_input_of_no_use_is_not_tried_elsewhere(server: HubServer, imag
 
 def test_models_of_a_task_on_the_command_line(server: HubServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "200")
-    about = {"library_name": "transformers", "tags": ["safetensors", "license:mit"], "downloads": 1234}
+    about: dict[str, Any] = {"library_name": "transformers", "tags": ["safetensors", "license:mit"], "downloads": 1234}
     weights = {"parameters": {"F32": 10**11}, "total": 10**11}
     server.add("a/large", "object-detection", "hf-inference:error", safetensors=weights, **about)
     server.add("a/served", "object-detection", "fal-ai", downloads=99)
