@@ -22,13 +22,14 @@ TOKEN = "hf_secretsecretsecret"
 
 @dataclass
 class Answer:
-    """One HTTP answer; `cut` closes the connection in the middle of the body."""
+    """One HTTP answer; `cut` closes the connection in the middle of the body, `trickle` pauses before each byte."""
 
     body: bytes | object = b""
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     pause: float = 0.0
     cut: bool = False
+    trickle: float = 0.0
 
     @property
     def data(self) -> bytes:
@@ -147,7 +148,11 @@ def _handler(state: HubServer) -> type[BaseHTTPRequestHandler]:
             for name, value in headers.items():
                 self.send_header(name, value)
             self.end_headers()
-            self.wfile.write(reply.data)
+            for piece in (
+                (reply.data[i : i + 1] for i in range(len(reply.data))) if reply.trickle else (reply.data,)
+            ):
+                time.sleep(reply.trickle)
+                self.wfile.write(piece)
             if reply.cut:
                 self.wfile.flush()
                 self.connection.close()
