@@ -104,7 +104,7 @@ def serve() -> Iterator[HubServer]:
     # A client that leaves early is what some tests are about.
     server.handle_error = lambda request, client_address: None  # type: ignore[method-assign]
     state.url = f"http://127.0.0.1:{server.server_address[1]}"
-    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     try:
         yield state
     finally:
@@ -115,6 +115,8 @@ def serve() -> Iterator[HubServer]:
 def _handler(state: HubServer) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        # Else the body waits 40 ms for the client's acknowledgement of the head.
+        disable_nagle_algorithm = True
 
         def log_message(self, *args: object) -> None:
             pass

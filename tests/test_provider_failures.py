@@ -21,7 +21,7 @@ from tools.errors import (
 )  # fmt: skip
 from tools.experts import provider_pauses
 
-LIMIT = 0.3
+LIMIT = 0.2
 """Time limit where something hangs, in seconds."""
 PAGE = Answer(b"<html>Welcome</html>", headers={"Content-Type": "text/html"})
 

@@ -152,8 +152,15 @@ def _install_async() -> None:
         "request": [*hooks["request"], _arm_async],
         "response": [_bound_async, *hooks["response"]],
     }
+    # The library makes a client for each call; reading the certificates each time would take 20 ms.
+    trusted = httpx.create_ssl_context()
     set_async_client_factory(
-        lambda: httpx.AsyncClient(event_hooks=limited, follow_redirects=True, timeout=None)  # noqa: S113 - see `_arm`
+        lambda: httpx.AsyncClient(
+            verify=trusted,
+            event_hooks=limited,
+            follow_redirects=True,
+            timeout=None,  # noqa: S113 - see `_arm`
+        )
     )
 
 

@@ -88,8 +88,9 @@ for _task in ("image-to-text", "visual-question-answering", "document-question-a
     ADAPTERS[_task] += (SEEING_CHAT,)
 
 AT_ENDPOINTS: dict[str, tuple[Adapter, ...]] = {
-    **ADAPTERS,
-    # The client knows no provider of these, but sends and reads the same for their sisters.
+    # The client speaks to no endpoint that makes videos.
+    **{task: ways for task, ways in ADAPTERS.items() if not task.endswith("-to-video")},
+    # It sends and reads the same for the sisters of these two, which it does not speak to endpoints for either.
     "text-to-audio": (Adapter("text-to-audio", "text_to_speech", slots(text="text"), read.media("audio")),),
     "tabular-regression": (
         Adapter("tabular-regression", "tabular_classification", give.table, read.predictions),
