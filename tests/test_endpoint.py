@@ -11,7 +11,8 @@ from provider_cases import REPLIES, TASK, chat, inputs, providers, script
 
 from tools.errors import AuthError, ModelError, NotServedError, SetupError, TimeLimitError, TransientError
 from tools.experts.engine import Job
-from tools.experts.provider import run_endpoint, token_for
+from tools.experts.provider import run_endpoint
+from tools.experts.provider_servers import token_for
 from tools.experts.provider_tasks import AT_ENDPOINTS
 from tools.outputs import Draft
 
@@ -101,7 +102,7 @@ async def test_failures_say_no_secret_of_the_address(
 ) -> None:
     server.script = lambda call: answer
     url = f"{server.url.replace('//', '//me:secretword@')}/secretword?key=secretword"
-    with pytest.raises(error, match=f"The endpoint at 127.0.0.1:.*{says}") as caught:
+    with pytest.raises(error, match=f"Endpoint 127.0.0.1:.*{says}") as caught:
         await ask(url, TASK, tmp_path)
     assert type(caught.value) is error
     assert "secretword" not in str(caught.value)

@@ -197,21 +197,19 @@ def test_languages_go_in_the_models_own_codes(
 
 
 @pytest.mark.parametrize(
-    ("model", "target_and_source", "error", "says"),
+    ("model", "target_and_source", "says"),
     [
-        ("Helsinki-NLP/opus-mt-de-fr", ("", ""), ModelError, "from de to fr only"),
-        ("Helsinki-NLP/opus-mt-de-fr", ("French", "Polish"), ModelError, "from de to fr only"),
-        ("facebook/nllb-200", ("French", ""), ModelError, "fill source_language"),
-        ("facebook/nllb-200", ("Klingon", "German"), ModelError, "does not know Klingon"),
-        ("facebook/nllb-200", ("my own", "German"), InputError, "'my own' is the name of no known language"),
+        ("Helsinki-NLP/opus-mt-de-fr", ("", ""), "from de to fr only"),
+        ("Helsinki-NLP/opus-mt-de-fr", ("French", "Polish"), "from de to fr only"),
+        ("facebook/nllb-200", ("French", ""), "fill source_language"),
+        ("facebook/nllb-200", ("Klingon", "German"), "does not know the language 'Klingon'"),
     ],
 )
 def test_languages_that_a_model_cannot_do(
-    tmp_path: Path, model: str, target_and_source: tuple[str, str], error: type[Exception], says: str
+    tmp_path: Path, model: str, target_and_source: tuple[str, str], says: str
 ) -> None:
-    with pytest.raises(error, match=says) as caught:
+    with pytest.raises(ModelError, match=says):
         translation(tmp_path, HubModel(id=model), *target_and_source)
-    assert type(caught.value) is error
 
 
 def translation(out: Path, model: HubModel, target: str, source: str) -> dict[str, str]:

@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
 from typing import Any
@@ -11,15 +10,15 @@ from typing import Any
 import httpx
 
 from tools import hub
-from tools.errors import AuthError, ModelError, NotServedError, RateLimitError, SetupError, TimeLimitError
+from tools.errors import ModelError, NotServedError, RateLimitError, TimeLimitError
 from tools.experts.engine import Job
-from tools.experts.provider_errors import RAISE, UNREADABLE, Who, explained, response_of, together
+from tools.experts.provider_errors import RAISE, UNREADABLE, explained, response_of, together
 from tools.experts.provider_pauses import leave_alone, pause, rest
+from tools.experts.provider_servers import Server, endpoint, own_token, provider
 from tools.experts.provider_tasks import AT_ENDPOINTS, Adapter, adapter
 from tools.hf_http import apart, sooner
 from tools.hub import HubModel
 from tools.outputs import Draft
-from tools.settings import settings
 
 DEFAULT_SECONDS = 300.0
 """Time limit of a call that names none."""
@@ -27,8 +26,6 @@ SHARE = 0.5
 """Part of the time left that one server may take while there are others to try; the last one may take all of it."""
 GRACE_SECONDS = 0.5
 """Time to tell what went wrong after the limit has passed."""
-KEYED = (".huggingface.co", ".endpoints.huggingface.cloud")
-"""Ends of the names of hosts that HF_TOKEN is sent to."""
 CHAT_PATHS = ("/v1", "/chat/completions")
 """Ends of the paths of addresses that take nothing but chat."""
 
@@ -55,7 +52,7 @@ async def run_provider(model: str, job: Job, timeout: float | None = None) -> Dr
         RateLimitError, TimeLimitError, TransientError: The providers were asked too often, too slow, or busy.
         ModelError: None gave a usable reply.
     """
-    token = _token(model)
+    token = own_token(model)
     return await _limited(model, partial(_by_providers, model, job, token), timeout)
 
 
@@ -75,7 +72,7 @@ async def run_endpoint(url: str, job: Job, timeout: float | None = None) -> Draf
     Raises:
         SetupError: The address is none; AuthError: the endpoint wants a key; else as `run_provider`.
     """
-    server = _endpoint(url)
+    server = endpoint(url)
     ways = [(server, way) for way in AT_ENDPOINTS.get(job.task, ()) if _fits(way, url)]
     if not ways:
         raise NotServedError(
@@ -85,67 +82,8 @@ async def run_endpoint(url: str, job: Job, timeout: float | None = None) -> Draf
     return await _limited(server.who.name, lambda deadline: _by_first(model, job, ways, deadline), timeout)
 
 
-def _token(model: str) -> str:
-    token = settings().hf_token
-    if not token:
-        raise AuthError(f"{model} is run by inference providers: set HF_TOKEN to a Hugging Face token.")
-    # The library would send any other key straight to the provider's own address.
-    if not token.get_secret_value().startswith("hf_"):
-        raise AuthError("HF_TOKEN is no Hugging Face token, which starts with hf_; set it to one.")
-    return token.get_secret_value()
-
-
-def token_for(url: str) -> str | None:
-    """Return HF_TOKEN when an address may be sent it: a host of Hugging Face, over TLS."""
-    address, token = httpx.URL(url), settings().hf_token
-    keyed = address.scheme == "https" and f".{address.host}".endswith(KEYED)
-    return token.get_secret_value() if token and keyed else None
-
-
 def _fits(way: Adapter, url: str) -> bool:
     return way.method == "chat_completion" or not httpx.URL(url).path.rstrip("/").endswith(CHAT_PATHS)
-
-
-@dataclass(frozen=True)
-class _Server:
-    """Who runs a model: an inference provider or an endpoint."""
-
-    name: str
-    """What it is remembered by."""
-    who: Who
-    model: str
-    """The model's Hub id, or the endpoint's address."""
-    options: dict[str, Any] = field(repr=False)
-    """For `AsyncInferenceClient`."""
-
-    async def reply(self, method: str, arguments: dict[str, Any]) -> Any:
-        """Ask once."""
-        from huggingface_hub import AsyncInferenceClient
-
-        async with AsyncInferenceClient(self.model, **self.options) as client:
-            return await getattr(client, method)(**arguments)
-
-
-def _provider(name: str, model: str, token: str) -> _Server:
-    return _Server(name, Who(f"{model} at {name}", token), model, {"provider": name, "token": token})
-
-
-def _endpoint(url: str) -> _Server:
-    try:
-        address = httpx.URL(url)
-    except httpx.InvalidURL:
-        address = httpx.URL()
-    if address.scheme not in ("http", "https") or not address.host:
-        raise SetupError(
-            "The address of an endpoint starts with https:// or http:// and a host; change the model's."
-        )
-    # Without user, path and query, which may hold secrets.
-    name = address.netloc.decode()
-    token = token_for(url)
-    keyed = f".{address.host}".endswith(KEYED)
-    # Told nothing, the client would send the token that is stored on this machine.
-    options: dict[str, Any] = {"token": token} if token else {"headers": {"authorization": None}}
-    return _Server(name, Who(f"The endpoint at {name}", token or "", keyed), url, options)
 
 
 async def _limited(
@@ -163,7 +101,7 @@ async def _limited(
 async def _by_providers(id_: str, job: Job, token: str, deadline: float) -> Draft:
     model = hub.model(id_)
     ways = [
-        (_provider(one.provider, id_, token), way)
+        (provider(one.provider, id_, token), way)
         for one in model.providers
         if (way := adapter(job.task, one.task))
     ]
@@ -173,7 +111,7 @@ async def _by_providers(id_: str, job: Job, token: str, deadline: float) -> Draf
 
 
 async def _by_first(
-    model: HubModel, job: Job, ways: Sequence[tuple[_Server, Adapter]], deadline: float
+    model: HubModel, job: Job, ways: Sequence[tuple[Server, Adapter]], deadline: float
 ) -> Draft:
     """Try servers in order; what is wrong with the input, the token or the credit stops, as it is the same for all."""
     errors: list[ModelError] = []
@@ -195,7 +133,7 @@ async def _by_first(
     raise together(errors)
 
 
-async def _asked(server: _Server, way: Adapter, model: HubModel, job: Job, deadline: float) -> Draft:
+async def _asked(server: Server, way: Adapter, model: HubModel, job: Job, deadline: float) -> Draft:
     """Ask one server, again when it is busy and there is time."""
     if resting := rest(server.name):
         raise RateLimitError(

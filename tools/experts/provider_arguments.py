@@ -82,9 +82,9 @@ def languages(job: Job, model: HubModel) -> Arguments:
 def _code(name: str, family: Callable[[str], str | None], model: HubModel) -> str:
     if found := family(name):
         return found
-    if codes.code(name) is None:
-        raise InputError(f"{name!r} is the name of no known language; write it in English, e.g. French.")
-    raise ModelError(f"{model.id} does not know {name}.")
+    raise ModelError(
+        f"{model.id} does not know the language {name!r}; write its name in English, e.g. French."
+    )
 
 
 def masked(job: Job, model: HubModel) -> Arguments:
