@@ -23,13 +23,14 @@ TOKEN = "hf_secretsecretsecret"
 
 @dataclass
 class Answer:
-    """One HTTP answer; `cut` closes the connection in the middle of the body."""
+    """One HTTP answer; `cut` closes the connection in the middle of the body, `trickle` pauses before each byte."""
 
     body: bytes | object = b""
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     pause: float = 0.0
     cut: bool = False
+    trickle: float = 0.0
 
     @property
     def data(self) -> bytes:
@@ -117,6 +118,10 @@ class HubServer:
         return Answer(found)
 
 
+def pieces(reply: Answer) -> list[bytes]:
+    return [bytes([one]) for one in reply.data] if reply.trickle else [reply.data]
+
+
 def etag(data: bytes) -> str:
     return hashlib.sha1(data).hexdigest()
 
@@ -136,7 +141,7 @@ def serve() -> Iterator[HubServer]:
     # A client that leaves early is what some tests are about.
     server.handle_error = lambda request, client_address: None  # type: ignore[method-assign]
     state.url = f"http://127.0.0.1:{server.server_address[1]}"
-    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     try:
         yield state
     finally:
@@ -147,6 +152,8 @@ def serve() -> Iterator[HubServer]:
 def _handler(state: HubServer) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        # Else the body waits 40 ms for the client's acknowledgement of the head.
+        disable_nagle_algorithm = True
 
         def log_message(self, *args: object) -> None:
             pass
@@ -188,8 +195,9 @@ def _handler(state: HubServer) -> type[BaseHTTPRequestHandler]:
             for name, value in headers.items():
                 self.send_header(name, value)
             self.end_headers()
-            if body:
-                self.wfile.write(reply.data)
+            for piece in pieces(reply) if body else ():
+                time.sleep(reply.trickle)
+                self.wfile.write(piece)
             if reply.cut:
                 self.wfile.flush()
                 self.connection.close()

@@ -17,7 +17,7 @@ from tools.experts import workers
 from tools.experts.engine import Engine
 from tools.experts.engines import ENGINES
 from tools.experts.run import run
-from tools.models import Model, Way, find
+from tools.models import Model, Way, find, registry
 
 ID, TASK = "a/model", "image-classification"
 SCORES = [{"label": "cat", "score": 0.75}]
@@ -69,6 +69,15 @@ async def test_what_fails_at_providers_runs_here(server: HubServer, image: str) 
     assert (output.text, output.by) == ("copied", "works")
 
 
+async def test_an_endpoint_of_ones_own_runs_like_any_model(server: HubServer, image: str) -> None:
+    registry.add(f"{server.url}/mine", [TASK], {"name": "mine"})
+    found = find(TASK, "mine")
+    assert found is not None
+    output = await run(TASK, found, {"image": image}, store=store(), timeout=20)
+    assert (output.text, output.by) == ("cat 0.75", "endpoint")
+    assert [call.path for call in server.calls] == ["/mine"]
+
+
 async def test_when_no_way_succeeds_all_reasons_are_told(server: HubServer, image: str) -> None:
     server.script = lambda call: Answer({"error": "x"}, 401)
     with pytest.raises(ModelError) as caught:
@@ -97,7 +106,11 @@ async def test_an_input_of_no_use_is_not_tried_elsewhere(server: HubServer, imag
 
 def test_models_of_a_task_on_the_command_line(server: HubServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "200")
-    about: dict[str, Any] = {"library_name": "transformers", "tags": ["safetensors", "license:mit"], "downloads": 1234}
+    about: dict[str, Any] = {
+        "library_name": "transformers",
+        "tags": ["safetensors", "license:mit"],
+        "downloads": 1234,
+    }
     weights = {"parameters": {"F32": 10**11}, "total": 10**11}
     server.add("a/large", "object-detection", "hf-inference:error", safetensors=weights, **about)
     server.add("a/served", "object-detection", "fal-ai", downloads=99)

@@ -22,3 +22,23 @@ class ModelError(HuggingGPTError):
 
 class TransientError(ModelError):
     """The model did not answer this time (busy, cut off, too slow): the same call may work later."""
+
+
+class AuthError(SetupError):
+    """A key is missing, refused or without the right: no model behind the same key can be asked."""
+
+
+class CreditError(SetupError):
+    """The account's credit is used up: no model that is paid from it can be asked."""
+
+
+class NotServedError(ModelError):
+    """Nobody serves this model for the task: only another one can help."""
+
+
+class RateLimitError(TransientError):
+    """The model's server wants a longer rest than is waited for: another model is quicker than a repeat."""
+
+
+class TimeLimitError(TransientError):
+    """The time limit was too short: a repeat takes as long again."""

@@ -89,6 +89,7 @@ ENGINES: dict[str, Engine] = {
     "chat": _engine("chat", "langchain_openai"),
     "document": _engine("document", "rapidocr"),
     "provider": _engine("provider", "huggingface_hub"),
+    "endpoint": _engine("provider", "huggingface_hub"),
     "pipeline": _engine("pipelines", "transformers", "embedded", PIPELINES, "transformers"),
     "transformers": _engine("direct", "transformers", "embedded", WITHOUT_PIPELINE, "transformers"),
     "sentence-transformers": _engine(
@@ -112,7 +113,7 @@ ENGINES: dict[str, Engine] = {
     ),
 }
 """All engines by key. `llama`, `chat` and `document` ask a chat model, from the main process;
-`provider` asks inference providers; all others run in worker processes."""
+`provider` asks inference providers, `endpoint` a server of the user's own; all others run in worker processes."""
 
 
 def run_job(engine: Engine, job: Job) -> Draft:

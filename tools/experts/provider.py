@@ -1,42 +1,40 @@
-"""Experts that Hugging Face inference providers run."""
+"""Experts on servers: models that Hugging Face inference providers run, and endpoints of one's own."""
 
 import asyncio
-import email.utils
 import time
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 from itertools import count
 from typing import Any
 
 import httpx
-from PIL import Image
 
 from tools import hub
-from tools.errors import HuggingGPTError, ModelError, SetupError, TransientError
+from tools.errors import ModelError, NotServedError, RateLimitError, TimeLimitError
 from tools.experts.engine import Job
-from tools.experts.provider_tasks import Adapter, adapter
-from tools.hf_http import apart
+from tools.experts.provider_errors import RAISE, UNREADABLE, explained, response_of, together
+from tools.experts.provider_pauses import leave_alone, pause, rest
+from tools.experts.provider_servers import Server, endpoint, own_token, provider
+from tools.experts.provider_tasks import AT_ENDPOINTS, Adapter, adapter
+from tools.hf_http import apart, sooner
 from tools.hub import HubModel
 from tools.outputs import Draft
-from tools.settings import settings
 
 DEFAULT_SECONDS = 300.0
 """Time limit of a call that names none."""
-RETRIED = {429, 500, 502, 503}
-"""Statuses that may be gone after a pause."""
-RETRIES = 2
-"""Most repeats with one provider."""
-MAX_PAUSE = 30.0
-"""Longest pause before a repeat, in seconds; a server that wants more is left for the next one."""
-UNREADABLE = (
-    ValueError, TypeError, LookupError, AttributeError, OSError, RuntimeError, SyntaxError,
-    Image.DecompressionBombError,
-)  # fmt: skip
-"""What the library, Pillow and the readers of replies raise for a reply of the wrong form."""
+SHARE = 0.5
+"""Part of the time left that one server may take while there are others to try; the last one may take all of it."""
+GRACE_SECONDS = 0.5
+"""Time to tell what went wrong after the limit has passed."""
+CHAT_PATHS = ("/v1", "/chat/completions")
+"""Ends of the paths of addresses that take nothing but chat."""
 
 
 async def run_provider(model: str, job: Job, timeout: float | None = None) -> Draft:
     """Do a task with a model that inference providers serve, trying its live providers in the Hub's order.
+
+    A provider may take half of the time that is left (`SHARE`), so that one that hangs leaves some for the next; the
+    last one may take all.
 
     Args:
         model: The model's Hub id.
@@ -48,140 +46,109 @@ async def run_provider(model: str, job: Job, timeout: float | None = None) -> Dr
 
     Raises:
         InputError: An input is of no use.
-        SetupError: HF_TOKEN is missing, refused or without rights, or its credit is used up.
-        TransientError: A provider was too busy, too slow or cut the connection, and no other one could do it.
-        ModelError: No provider serves the model for this task, or none gave a usable reply.
+        AuthError: HF_TOKEN is missing, refused or without rights.
+        CreditError: The account's credit is used up.
+        NotServedError: No provider serves the model for this task.
+        RateLimitError, TimeLimitError, TransientError: The providers were asked too often, too slow, or busy.
+        ModelError: None gave a usable reply.
     """
-    token = _token(model)
-    seconds = DEFAULT_SECONDS if timeout is None else timeout
-    try:
-        return await apart(partial(_by_any, model, job, token, seconds), seconds)
-    except TimeoutError:
-        raise TransientError(
-            f"{model} did not answer within {seconds:g} seconds; raise the time limit."
-        ) from None
+    token = own_token(model)
+    return await _limited(model, partial(_by_providers, model, job, token), timeout)
 
 
-def _token(model: str) -> str:
-    token = settings().hf_token
-    if not token:
-        raise SetupError(f"{model} is run by inference providers: set HF_TOKEN to a Hugging Face token.")
-    # The library would send any other key straight to the provider's own address.
-    if not token.get_secret_value().startswith("hf_"):
-        raise SetupError("HF_TOKEN is no Hugging Face token, which starts with hf_; set it to one.")
-    return token.get_secret_value()
+async def run_endpoint(url: str, job: Job, timeout: float | None = None) -> Draft:
+    """Do a task at an endpoint: a server of Hugging Face or one's own that speaks the inference protocol.
 
+    HF_TOKEN is sent to hosts of Hugging Face only, and no other key to any.
 
-@dataclass(frozen=True)
-class _Call:
-    """One call of a model, with whichever provider."""
+    Args:
+        url: Its address, e.g. `https://abc.endpoints.huggingface.cloud` or `http://127.0.0.1:8080`.
+        job: The task; files it makes lie in `job.out`.
+        timeout: Seconds for everything; None for `DEFAULT_SECONDS`.
 
-    model: HubModel
-    job: Job
-    token: str
-    deadline: float
-    """On the monotonic clock."""
+    Returns:
+        What it made.
 
-    async def ask(self, provider: str, way: Adapter) -> Draft:
-        """Ask one provider, again when it is busy."""
-        from huggingface_hub.errors import HfHubHTTPError
-
-        who, arguments = f"{self.model.id} at {provider}", way.arguments(self.job, self.model)
-        for attempt in count():
-            try:
-                return way.draft(await self._reply(provider, way.method, arguments), self.job)
-            except HfHubHTTPError as error:
-                pause = _pause(error.response, attempt)
-                if pause is None or time.monotonic() + pause > self.deadline:
-                    raise _refused(error, who, self.token) from None
-            except (httpx.HTTPError, *UNREADABLE) as error:
-                raise _failed(error, who, self.token) from None
-            await asyncio.sleep(pause)
-        raise AssertionError
-
-    async def _reply(self, provider: str, method: str, arguments: dict[str, Any]) -> Any:
-        from huggingface_hub import AsyncInferenceClient
-
-        options: Any = {
-            "provider": provider,
-            "token": self.token,
-            "timeout": self.deadline - time.monotonic(),
-        }
-        async with AsyncInferenceClient(self.model.id, **options) as client:
-            return await getattr(client, method)(**arguments)
-
-
-async def _by_any(model: str, job: Job, token: str, seconds: float) -> Draft:
-    """Try the providers in order; a refused token stops, since it is the same for all."""
-    call = _Call(hub.model(model), job, token, time.monotonic() + seconds)
-    ways = [(one.provider, way) for one in call.model.providers if (way := adapter(job.task, one.task))]
+    Raises:
+        SetupError: The address is none; AuthError: the endpoint wants a key; else as `run_provider`.
+    """
+    server = endpoint(url)
+    ways = [(server, way) for way in AT_ENDPOINTS.get(job.task, ()) if _fits(way, url)]
     if not ways:
-        raise ModelError(f"No inference provider serves {model} for {job.task} now.")
+        raise NotServedError(
+            f"{job.task} is no task that {server.who.name} can be asked for; choose another model."
+        )
+    model = HubModel(id=server.name)
+    return await _limited(server.who.name, lambda deadline: _by_first(model, job, ways, deadline), timeout)
+
+
+def _fits(way: Adapter, url: str) -> bool:
+    return way.method == "chat_completion" or not httpx.URL(url).path.rstrip("/").endswith(CHAT_PATHS)
+
+
+async def _limited(
+    name: str, work: Callable[[float], Coroutine[Any, Any, Draft]], timeout: float | None
+) -> Draft:
+    """Run a function of the deadline, on the monotonic clock, apart from this event loop."""
+    seconds = DEFAULT_SECONDS if timeout is None else timeout
+    deadline = time.monotonic() + seconds
+    try:
+        return await apart(lambda: work(deadline), seconds + GRACE_SECONDS)
+    except TimeoutError:
+        raise TimeLimitError(f"{name} did not answer within {seconds:g} seconds; {RAISE}.") from None
+
+
+async def _by_providers(id_: str, job: Job, token: str, deadline: float) -> Draft:
+    model = hub.model(id_)
+    ways = [
+        (provider(one.provider, id_, token), way)
+        for one in model.providers
+        if (way := adapter(job.task, one.task))
+    ]
+    if not ways:
+        raise NotServedError(f"No inference provider serves {id_} for {job.task} now; choose another model.")
+    return await _by_first(model, job, ways, deadline)
+
+
+async def _by_first(
+    model: HubModel, job: Job, ways: Sequence[tuple[Server, Adapter]], deadline: float
+) -> Draft:
+    """Try servers in order; what is wrong with the input, the token or the credit stops, as it is the same for all."""
     errors: list[ModelError] = []
-    for provider, way in ways:
+    for number, (server, way) in enumerate(ways, 1):
+        if (left := deadline - time.monotonic()) <= 0:
+            errors.append(TimeLimitError(f"There was no time left for {server.who.name}; {RAISE}."))
+            break
+        share = left if number == len(ways) else left * SHARE
         try:
-            return await call.ask(provider, way)
+            with sooner(share):
+                async with asyncio.timeout(share):
+                    return await _asked(server, way, model, job, time.monotonic() + share)
         except ModelError as error:
             errors.append(error)
-    kind = TransientError if any(isinstance(error, TransientError) for error in errors) else ModelError
-    raise kind(" ".join(dict.fromkeys(str(error) for error in errors)))
+        except TimeoutError:
+            errors.append(
+                TimeLimitError(f"{server.who.name} did not answer within {share:.3g} seconds; {RAISE}.")
+            )
+    raise together(errors)
 
 
-def _pause(response: httpx.Response, attempt: int) -> float | None:
-    """Return the seconds to wait before the next attempt, or None when there should be none."""
-    if response.status_code not in RETRIED or attempt == RETRIES:
-        return None
-    wanted = _seconds(response.headers.get("Retry-After", ""))
-    pause = 2.0**attempt if wanted is None else wanted
-    return pause if pause <= MAX_PAUSE else None
-
-
-def _seconds(retry_after: str) -> float | None:
-    """Read a Retry-After header: seconds or a date (RFC 9110, section 10.2.3)."""
-    try:
-        return max(0.0, float(retry_after))
-    except ValueError:
-        pass
-    try:
-        return max(0.0, email.utils.parsedate_to_datetime(retry_after).timestamp() - time.time())
-    except ValueError:
-        return None
-
-
-REFUSALS: dict[int, str] = {
-    401: "Hugging Face refused the token for {who}; set HF_TOKEN to a valid one.",
-    402: "The credit for inference providers is used up; add some at https://huggingface.co/settings/billing, or set "
-    "HF_TOKEN to the token of another account.",
-    403: "The token may not use {who}; set HF_TOKEN to one with the permission to call inference providers, and accept "
-    "the model's terms on its page.",
-}
-"""What a status that concerns the account means."""
-
-
-def _refused(error: Any, who: str, token: str) -> HuggingGPTError:
-    """Return the error for a status; see `hf_raise_for_status` for what carries it."""
-    status = error.response.status_code
-    if status in REFUSALS:
-        return SetupError(REFUSALS[status].format(who=who))
-    if status in (404, 410):
-        return ModelError(f"{who} is not served any more.")
-    if status == 429:
-        return TransientError(f"{who} is asked too often; try again later.")
-    if status in (408, 425) or status >= 500:
-        return TransientError(f"{who} is busy or broken (status {status}); try again later.")
-    return ModelError(f"{who} refused the request (status {status}){_said(error.server_message, token)}.")
-
-
-def _failed(error: BaseException, who: str, token: str) -> HuggingGPTError:
-    """Return the error for a call that got no reply, or none that can be used."""
-    if isinstance(error, httpx.TimeoutException | TimeoutError):
-        return TransientError(f"{who} did not answer in time; raise the time limit or try again.")
-    if isinstance(error, httpx.TransportError):
-        return TransientError(f"{who} cannot be reached or cut the connection; try again.")
-    return ModelError(f"{who} gave no usable reply{_said(error, token)}.")
-
-
-def _said(reason: object, token: str) -> str:
-    """Return the first line of what a server or library said, without the token."""
-    lines = str(reason or "").replace(token, "***").strip().splitlines()
-    return f": {lines[0][:200].rstrip('.')}" if lines else ""
+async def _asked(server: Server, way: Adapter, model: HubModel, job: Job, deadline: float) -> Draft:
+    """Ask one server, again when it is busy and there is time."""
+    if resting := rest(server.name):
+        raise RateLimitError(
+            f"{server.who.name} was asked too often; it is left alone for another {resting:.0f} seconds."
+        )
+    arguments = way.arguments(job, model)
+    for attempt in count():
+        try:
+            return way.draft(await server.reply(way.method, arguments), job)
+        except (httpx.HTTPError, *UNREADABLE) as error:
+            response = response_of(error)
+            seconds = pause(response, attempt)
+            if seconds is None or time.monotonic() + seconds > deadline:
+                if response is not None:
+                    leave_alone(server.name, response)
+                raise explained(error, server.who) from None
+        await asyncio.sleep(seconds)
+    raise AssertionError

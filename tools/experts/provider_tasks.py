@@ -1,23 +1,15 @@
 """What inference providers can do: for each task type the client's method, its arguments and how its reply is read."""
 
-import base64
-import csv
-import mimetypes
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, NamedTuple
 
-from tools.errors import InputError, ModelError
+from tools.experts import provider_arguments as give
+from tools.experts import provider_choices as choose
 from tools.experts import provider_replies as read
 from tools.experts.engine import Job
-from tools.experts.labels import labels_of
+from tools.experts.provider_arguments import Arguments, slots
 from tools.hub import HubModel
 from tools.outputs import Draft
-
-Arguments = dict[str, Any]
-MAX_TOKENS = 2000
-"""Most tokens a chat model may write."""
-DESCRIBE = "Describe this picture in one or two sentences."
 
 
 class Adapter(NamedTuple):
@@ -30,159 +22,86 @@ class Adapter(NamedTuple):
     arguments: Callable[[Job, HubModel], Arguments]
     """Raises `InputError`, or `ModelError` when this kind of model cannot do the job."""
     draft: Callable[[Any, Job], Draft]
+    """Reads the reply; raises what `tools.experts.provider_errors.UNREADABLE` lists for one of the wrong form."""
+    tag: str = ""
+    """The Hub's pipeline tag of such models where it is another name than `task`."""
 
 
-def _slots(**names: str) -> Callable[[Job, HubModel], Arguments]:
-    """Pass slots on as they are: argument name to slot name; an empty optional one is left out."""
-    return lambda job, model: {name: job.inputs[slot] for name, slot in names.items() if job.inputs.get(slot)}
-
-
-def _plain_text(job: Job, model: HubModel) -> Arguments:
-    if job.inputs.get("labels"):
-        raise ModelError(f"{model.id} has labels of its own; it cannot choose among others.")
-    return {"text": job.inputs["text"]}
-
-
-def _text_labels(job: Job, model: HubModel) -> Arguments:
-    return {"text": job.inputs["text"], "candidate_labels": labels_of(job.inputs["labels"])}
-
-
-def _image_labels(job: Job, model: HubModel) -> Arguments:
-    labels = labels_of(job.inputs["labels"])
-    if len(labels) < 2:
-        raise InputError("There must be at least two labels to choose from, separated by commas.")
-    return {"image": job.inputs["image"], "candidate_labels": labels}
-
-
-def _entities(job: Job, model: HubModel) -> Arguments:
-    return {"text": job.inputs["text"], "aggregation_strategy": "simple"}
-
-
-def _languages(job: Job, model: HubModel) -> Arguments:
-    source, target = job.inputs.get("source_language"), job.inputs.get("target_language")
-    # Models for one pair of languages take none, and the method takes both or none.
-    languages = {"src_lang": source, "tgt_lang": target} if source and target else {}
-    return {"text": job.inputs["text"], **languages}
-
-
-def _masked(job: Job, model: HubModel) -> Arguments:
-    text, mask = job.inputs["text"], model.mask_token or "[MASK]"
-    text = text.replace("[MASK]", mask).replace("<mask>", mask)
-    if mask not in text:
-        raise InputError("The text has no [MASK] in place of a word.")
-    return {"text": text}
-
-
-def _two_texts(job: Job, model: HubModel) -> Arguments:
-    return {"sentence": job.inputs["text"], "other_sentences": [job.inputs["other_text"]]}
-
-
-def _columns(path: str) -> dict[str, list[str]]:
-    """Return a table as lists of cells by column name."""
-    delimiter = "\t" if path.endswith(".tsv") else ","
-    try:
-        with Path(path).open(encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.DictReader(file, delimiter=delimiter, restkey="", restval=""))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{Path(path).name} cannot be read as a table: {error}.") from error
-    if not rows:
-        raise InputError(f"{Path(path).name} has no rows.")
-    return {name: [str(row[name]) for row in rows] for name in rows[0] if name}
-
-
-def _table_question(job: Job, model: HubModel) -> Arguments:
-    return {"table": _columns(job.inputs["table"]), "query": job.inputs["question"]}
-
-
-def _table(job: Job, model: HubModel) -> Arguments:
-    return {"table": _columns(job.inputs["table"])}
-
-
-def _message(job: Job, model: HubModel) -> Arguments:
-    return {"messages": [{"role": "user", "content": job.inputs["text"]}], "max_tokens": MAX_TOKENS}
-
-
-def _shown(job: Job, model: HubModel) -> Arguments:
-    """Ask a chat model that sees about a picture."""
-    path = Path(job.inputs["image"])
-    mime = mimetypes.guess_type(path.name)[0] or "image/png"
-    url = f"data:{mime};base64,{base64.b64encode(path.read_bytes()).decode()}"
-    question = {"type": "text", "text": job.inputs.get("question") or DESCRIBE}
-    content = [{"type": "image_url", "image_url": {"url": url}}, question]
-    return {"messages": [{"role": "user", "content": content}], "max_tokens": MAX_TOKENS}
-
-
-CHAT = Adapter("conversational", "chat_completion", _message, read.said)
-SEEING_CHAT = Adapter("conversational", "chat_completion", _shown, read.said)
+CHAT = Adapter("conversational", "chat_completion", give.message, read.said, "text-generation")
 SEEING = "image-text-to-text"
 """The Hub's tag of chat models that see."""
+SEEING_CHAT = Adapter("conversational", "chat_completion", give.shown, read.said, SEEING)
+SEEING_CHOICE = Adapter("conversational", "chat_completion", give.shown_labels, choose.label, SEEING)
+EMBEDDER = Adapter("sentence-similarity", "feature_extraction", slots(text="text"), read.vector)
+COMPARED = Adapter("feature-extraction", "feature_extraction", give.both_texts, choose.closeness)
 
-_ROWS: dict[str, tuple[str, Callable[[Job, HubModel], Arguments], Callable[[Any, Job], Draft]]] = {
-    "text-classification": ("text_classification", _plain_text, read.ranked),
-    "token-classification": ("token_classification", _entities, read.entities),
-    "zero-shot-classification": ("zero_shot_classification", _text_labels, read.ranked),
-    "question-answering": (
+_picture, _recording = slots(image="image"), slots(audio="audio")
+_question = slots(image="image", question="question")
+
+_OWN = (
+    Adapter("text-classification", "text_classification", give.plain_text, read.ranked),
+    Adapter("token-classification", "token_classification", give.entities, read.entities),
+    Adapter("zero-shot-classification", "zero_shot_classification", give.text_labels, read.ranked),
+    Adapter(
+        "question-answering",
         "question_answering",
-        _slots(question="question", context="context"),
+        slots(question="question", context="context"),
         read.answers,
     ),
-    "table-question-answering": ("table_question_answering", _table_question, read.table_answer),
-    "summarization": ("summarization", _slots(text="text"), read.field("summary_text")),
-    "translation": ("translation", _languages, read.field("translation_text")),
-    "text-generation": ("text_generation", _slots(prompt="text"), read.field("generated_text")),
-    "fill-mask": ("fill_mask", _masked, read.words),
-    "sentence-similarity": ("sentence_similarity", _two_texts, read.similarity),
-    "feature-extraction": ("feature_extraction", _slots(text="text"), read.vector),
-    "image-classification": ("image_classification", _slots(image="image"), read.ranked),
-    "zero-shot-image-classification": ("zero_shot_image_classification", _image_labels, read.ranked),
-    "object-detection": ("object_detection", _slots(image="image"), read.objects),
-    "image-segmentation": ("image_segmentation", _slots(image="image"), read.segments),
-    "image-to-text": ("image_to_text", _slots(image="image"), read.field("generated_text")),
-    "visual-question-answering": (
-        "visual_question_answering",
-        _slots(image="image", question="question"),
-        read.answers,
+    Adapter("table-question-answering", "table_question_answering", give.table_question, read.table_answer),
+    Adapter("summarization", "summarization", slots(text="text"), read.field("summary_text")),
+    Adapter("translation", "translation", give.languages, read.field("translation_text")),
+    Adapter("text-generation", "text_generation", give.prompt, read.field("generated_text")),
+    Adapter("fill-mask", "fill_mask", give.masked, read.words),
+    Adapter("sentence-similarity", "sentence_similarity", give.two_texts, read.similarity),
+    Adapter("feature-extraction", "feature_extraction", slots(text="text"), read.vector),
+    Adapter("image-classification", "image_classification", _picture, read.ranked),
+    Adapter(
+        "zero-shot-image-classification", "zero_shot_image_classification", give.image_labels, read.ranked
     ),
-    "document-question-answering": (
-        "document_question_answering",
-        _slots(image="image", question="question"),
-        read.answers,
-    ),
-    "image-to-image": ("image_to_image", _slots(image="image", prompt="instruction"), read.image),
-    "text-to-image": ("text_to_image", _slots(prompt="text"), read.image),
-    "automatic-speech-recognition": (
-        "automatic_speech_recognition",
-        _slots(audio="audio"),
-        read.field("text"),
-    ),
-    "audio-classification": ("audio_classification", _slots(audio="audio"), read.ranked),
-    "audio-to-audio": ("audio_to_audio", _slots(audio="audio"), read.sounds),
-    "text-to-speech": ("text_to_speech", _slots(text="text"), read.media("audio")),
-    "text-to-video": ("text_to_video", _slots(prompt="text"), read.media("video")),
-    "image-to-video": ("image_to_video", _slots(image="image", prompt="text"), read.media("video")),
-    "tabular-classification": ("tabular_classification", _table, read.predictions),
-}
+    Adapter("object-detection", "object_detection", _picture, read.objects),
+    Adapter("image-segmentation", "image_segmentation", _picture, read.segments),
+    Adapter("image-to-text", "image_to_text", _picture, read.field("generated_text")),
+    Adapter("visual-question-answering", "visual_question_answering", _question, read.answers),
+    Adapter("document-question-answering", "document_question_answering", _question, read.answers),
+    Adapter("image-to-image", "image_to_image", slots(image="image", prompt="instruction"), read.image),
+    Adapter("text-to-image", "text_to_image", slots(prompt="text"), read.image),
+    Adapter("automatic-speech-recognition", "automatic_speech_recognition", _recording, read.field("text")),
+    Adapter("audio-classification", "audio_classification", _recording, read.ranked),
+    Adapter("audio-to-audio", "audio_to_audio", _recording, read.sounds),
+    Adapter("text-to-speech", "text_to_speech", slots(text="text"), read.media("audio")),
+    Adapter("text-to-video", "text_to_video", slots(prompt="text"), read.media("video")),
+    Adapter("image-to-video", "image_to_video", slots(image="image", prompt="text"), read.media("video")),
+    Adapter("tabular-classification", "tabular_classification", give.table, read.predictions),
+    Adapter("tabular-regression", "tabular_regression", give.table, read.predictions),
+)
+"""The client's own method for each task."""
 
-ADAPTERS: dict[str, tuple[Adapter, ...]] = {
-    **{task: (Adapter(task, *row),) for task, row in _ROWS.items()},
-    "text-generation": (CHAT, Adapter("text-generation", *_ROWS["text-generation"])),
-    "conversational": (CHAT,),
-    **{
-        task: (Adapter(task, *_ROWS[task]), SEEING_CHAT)
-        for task in ("image-to-text", "visual-question-answering", "document-question-answering")
-    },
-}
-"""All adapters by task row; more than one where models of several kinds can do it. No provider does
-`tabular-regression`."""
+ADAPTERS: dict[str, tuple[Adapter, ...]] = {one.task: (one,) for one in _OWN}
+"""All adapters by task row; more than one where models of several kinds can do it, the likelier kind first."""
+ADAPTERS["conversational"] = (CHAT,)
+ADAPTERS["text-generation"] = (CHAT, *ADAPTERS["text-generation"])
+ADAPTERS["feature-extraction"] += (EMBEDDER,)
+ADAPTERS["sentence-similarity"] += (COMPARED,)
+ADAPTERS["zero-shot-image-classification"] += (SEEING_CHOICE,)
+for _task in ("image-to-text", "visual-question-answering", "document-question-answering"):
+    ADAPTERS[_task] += (SEEING_CHAT,)
 
-_TAGS = {"conversational": ("text-generation",)}
+AT_ENDPOINTS: dict[str, tuple[Adapter, ...]] = {
+    # The client speaks to no endpoint that makes videos.
+    **{task: ways for task, ways in ADAPTERS.items() if not task.endswith("-to-video")},
+    # It sends and reads the same for the sisters of these two, which it does not speak to endpoints for either.
+    "text-to-audio": (Adapter("text-to-audio", "text_to_speech", slots(text="text"), read.media("audio")),),
+    "tabular-regression": (
+        Adapter("tabular-regression", "tabular_classification", give.table, read.predictions),
+    ),
+}
+"""The same for endpoints, which are tried with one adapter after the other."""
 
 
 def hub_tags(task: str) -> tuple[str, ...]:
     """Return the Hub's pipeline tags of models that can do a task; none when no provider can."""
-    if task not in ADAPTERS:
-        return ()
-    return _TAGS.get(task, (task, SEEING) if SEEING_CHAT in ADAPTERS[task] else (task,))
+    return tuple(dict.fromkeys(one.tag or one.task for one in ADAPTERS.get(task, ())))
 
 
 def adapter(task: str, served: str) -> Adapter | None:

@@ -16,7 +16,7 @@ from tools.experts.devices import AUTO
 from tools.experts.document import run_document
 from tools.experts.engine import Job
 from tools.experts.engines import ENGINES, run_job
-from tools.experts.provider import run_provider
+from tools.experts.provider import run_endpoint, run_provider
 from tools.models import place
 from tools.models.model import Model, Way
 from tools.outputs import Draft, Output
@@ -99,11 +99,16 @@ async def _by_provider(model: Model, way: Way, job: Job, timeout: float | None) 
     return await run_provider(model.id, job, timeout)
 
 
+async def _by_endpoint(model: Model, way: Way, job: Job, timeout: float | None) -> Draft:
+    return await run_endpoint(str(way.url), job, timeout)
+
+
 RUNNERS: dict[str, Runner] = {
     "llama": _by_embedded_chat,
     "chat": _by_chat,
     "document": _by_document,
     "provider": _by_provider,
+    "endpoint": _by_endpoint,
 }
 """Engines that ask a chat model or a server; all others run in a worker process."""
 
