@@ -9,10 +9,12 @@ from tools.experts.adapters import is_adapter, merged
 from tools.experts.devices import AUTO, device_for, dtype_for
 from tools.experts.engine import Job
 
-SAFE = {"use_safetensors": True, "local_files_only": True}
-"""How weights are loaded: never from a pickle, never from the network."""
+SAFE = {"use_safetensors": True}
+"""How weights are loaded: never from a pickle."""
 UNLIMITED = 1_000_000
 """A tokenizer that claims to take more tokens than this says nothing about its model."""
+UNLOADABLE = (OSError, ValueError, KeyError, RuntimeError, AttributeError, TypeError)
+"""What transformers raises for files that are incomplete or do not fit together."""
 HEADLESS = ("feature-extraction", "image-feature-extraction")
 """Pipelines that need no trained head."""
 SINGLE = ("text-to-audio",)
@@ -33,7 +35,6 @@ def pipe_of(job: Job, pipeline_task: str | None = None) -> Any:
     return load(pipeline_task or job.task, job.model, job.device, job.base)
 
 
-@cache
 def load(pipeline_task: str, folder: Path, device: str = AUTO, base: Path | None = None) -> Any:
     """Load a model once per process, from safetensors only and without running code that came with it.
 
@@ -50,6 +51,11 @@ def load(pipeline_task: str, folder: Path, device: str = AUTO, base: Path | None
         ModelError: The files are incomplete, or of a model that was not trained for this.
         SetupError: A library that this model needs is missing, or there is no such device.
     """
+    return _load(pipeline_task, folder, device, base)
+
+
+@cache
+def _load(pipeline_task: str, folder: Path, device: str, base: Path | None) -> Any:
     if not is_adapter(folder):
         return _loaded(pipeline_task, folder, device, base)
     pipe = _loaded(pipeline_task, _base(base), device, None)
@@ -58,6 +64,8 @@ def load(pipeline_task: str, folder: Path, device: str = AUTO, base: Path | None
 
 
 def _loaded(pipeline_task: str, folder: Path, device: str, base: Path | None) -> Any:
+    from safetensors import SafetensorError
+
     if not any(folder.glob("*.safetensors")):
         raise ModelError("This model has no weights in the safetensors format; no other format is loaded.")
     try:
@@ -65,7 +73,7 @@ def _loaded(pipeline_task: str, folder: Path, device: str, base: Path | None) ->
         _check_trained(pipe, folder)
     except ImportError as error:
         raise SetupError(f"A library that this model needs is missing: {_line(error)}") from error
-    except (OSError, ValueError, KeyError, RuntimeError, AttributeError, TypeError) as error:
+    except (*UNLOADABLE, SafetensorError) as error:
         raise ModelError(f"This model cannot be loaded for {pipeline_task}: {_line(error)}") from error
     _limit(pipe)
     return pipe

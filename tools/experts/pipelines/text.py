@@ -42,8 +42,8 @@ def _zero_shot(job: Job) -> Draft:
 
 def _entities(job: Job) -> Draft:
     """Find entities in a text of any length: what does not fit at once is read in overlapping parts."""
-    text, pipe = job.inputs["text"], pipe_of(job)
     _text(job)
+    text, pipe = job.inputs["text"], pipe_of(job)
     size = pipe.tokenizer.model_max_length
     parts = {"stride": min(64, size // 4)} if pipe.tokenizer.is_fast and pipe.tokenizer.pad_token else {}
     found = pipe(text, aggregation_strategy="simple", **parts)
