@@ -132,7 +132,7 @@ def test_labels_are_ranked(folder: Folder, tmp_path: Path) -> None:
 def test_long_texts_are_cut_to_what_the_model_takes(
     folder: Folder, tmp_path: Path, task: str, model: str
 ) -> None:
-    inputs = {"labels": "sport, art"} if task.startswith("zero") else {}
+    inputs: dict[str, Any] = {"labels": "sport, art"} if task.startswith("zero") else {}
     assert run(task, folder(model), tmp_path, text=TEXT * 100, **inputs).text
 
 
@@ -157,7 +157,7 @@ def test_given_labels_are_ranked(folder: Folder, tmp_path: Path) -> None:
     ],
 )
 def test_what_a_model_cannot_do(  # noqa: PLR0917
-    folder: Folder, tmp_path: Path, task: str, model: str, inputs: dict[str, str], said: str
+    folder: Folder, tmp_path: Path, task: str, model: str, inputs: dict[str, Any], said: str
 ) -> None:
     with pytest.raises(ModelError, match=said):
         run(task, folder(model), tmp_path, **inputs)
