@@ -41,8 +41,8 @@ def test_sound_of_a_film(tmp_path: Path) -> None:
         stream = container.add_stream("aac", rate=48_000, layout="mono")
         frame = av.AudioFrame.from_ndarray(tone(440, 1, 48_000)[None], format="fltp", layout="mono")
         frame.sample_rate = 48_000
-        container.mux(stream.encode(frame))  # type: ignore[attr-defined]
-        container.mux(stream.encode(None))  # type: ignore[attr-defined]
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
     assert pitch(decoded(str(path), 8000), 8000) == pytest.approx(440, abs=3)
 
 

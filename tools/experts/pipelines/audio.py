@@ -32,7 +32,7 @@ def _transcribe(job: Job) -> Draft:
     samples = decoded(job.inputs["audio"], rate)
     seconds = round(len(samples) / rate, 2)
     reply = pipe(samples, **_options(pipe, seconds))
-    data = {"seconds": seconds, **_timed(reply.get("chunks", []), seconds)}
+    data = {"seconds": seconds, **_timed(reply.get("chunks"), seconds)}
     return Draft(text=" ".join(reply["text"].split()) or NOTHING, data=data)
 
 
@@ -43,9 +43,11 @@ def _options(pipe: Any, seconds: float) -> dict[str, Any]:
     return {"chunk_length_s": CHUNK} if seconds > CHUNK else {}
 
 
-def _timed(chunks: list[dict[str, Any]], seconds: float) -> dict[str, Any]:
+def _timed(chunks: list[dict[str, Any]] | None, seconds: float) -> dict[str, Any]:
     """Return the language and the segments of Whisper's chunks; the last one may have no end."""
-    if not chunks:
+    from transformers.models.whisper.tokenization_whisper import TO_LANGUAGE_CODE
+
+    if chunks is None:
         return {}
     segments = [
         {
@@ -55,7 +57,8 @@ def _timed(chunks: list[dict[str, Any]], seconds: float) -> dict[str, Any]:
         }
         for one in chunks
     ]
-    return {"language": chunks[0].get("language"), "segments": segments}
+    language = next((TO_LANGUAGE_CODE.get(one.get("language")) for one in chunks), None)
+    return {"language": language, "segments": segments}
 
 
 def _classify(job: Job) -> Draft:

@@ -19,8 +19,10 @@ HEADLESS = ("feature-extraction", "image-feature-extraction")
 """Pipelines that need no trained head."""
 SINGLE = ("text-to-audio",)
 """Pipelines that run in single precision everywhere: rounding to half precision can be heard."""
+SPECTROGRAMS = ("speecht5", "fastspeech2_conformer")
+"""Kinds of model that make spectrograms, which a vocoder turns into sound."""
 VOCODERS = ("SpeechT5HifiGan", "FastSpeech2ConformerHifiGan")
-"""Models that turn a spectrogram into sound."""
+"""Kinds of vocoder."""
 
 
 def pipe_of(job: Job, pipeline_task: str | None = None) -> Any:
@@ -85,7 +87,7 @@ def _pipeline(pipeline_task: str, folder: Path, device: str, base: Path | None) 
 
     where = device_for(device)
     dtype = torch.float32 if pipeline_task in SINGLE else dtype_for(where)
-    options = {"vocoder": _vocoder(base).to(where)} if base else {}
+    options = {"vocoder": _vocoder(base).to(where)} if _needs_vocoder(pipeline_task, folder) else {}
     return pipeline(
         pipeline_task,
         model=str(folder),
@@ -103,13 +105,21 @@ def _base(base: Path | None) -> Path:
     return base
 
 
-def _vocoder(folder: Path) -> Any:
+def _needs_vocoder(pipeline_task: str, folder: Path) -> bool:
+    from transformers import AutoConfig
+
+    return pipeline_task in SINGLE and AutoConfig.from_pretrained(folder).model_type in SPECTROGRAMS
+
+
+def _vocoder(folder: Path | None) -> Any:
     import transformers
 
-    kinds = transformers.AutoConfig.from_pretrained(folder, local_files_only=True).architectures or [""]
-    if kinds[0] not in VOCODERS:
+    if folder is None:
+        raise ModelError("This model makes spectrograms: a vocoder for them has to be given as its base.")
+    kind = (transformers.AutoConfig.from_pretrained(folder).architectures or [""])[0]
+    if kind not in VOCODERS:
         raise ModelError(f"The base of this model has to be a vocoder ({' or '.join(VOCODERS)}).")
-    return getattr(transformers, kinds[0]).from_pretrained(folder, **SAFE).eval()
+    return getattr(transformers, kind).from_pretrained(folder, **SAFE).eval()
 
 
 def _check_trained(pipe: Any, folder: Path) -> None:
@@ -125,7 +135,8 @@ def _check_trained(pipe: Any, folder: Path) -> None:
 def _limit(pipe: Any) -> None:
     """Tell the tokenizer how many tokens the model takes, where its own files do not."""
     tokenizer = pipe.tokenizer
-    places = getattr(pipe.model.config.get_text_config(), "max_position_embeddings", None)
+    config = getattr(pipe.model.config, "text_config", pipe.model.config)
+    places = getattr(config, "max_position_embeddings", None)
     if tokenizer is not None and places and tokenizer.model_max_length > UNLIMITED:
         # RoBERTa and its kin begin to count at 2.
         tokenizer.model_max_length = places - 2
