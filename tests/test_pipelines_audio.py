@@ -249,7 +249,7 @@ def test_whisper_without_settings_for_time_stamps(
     (model / "generation_config.json").unlink()
     loaded = load("automatic-speech-recognition", model, "cpu").model
     loaded.proj_out = scripted([WHISPER["a"], WHISPER["b"], WHISPER["<|endoftext|>"]], len(WHISPER))
-    draft = run("automatic-speech-recognition", model, tmp_path / "out", audio=recording(40))
+    draft: Any = run("automatic-speech-recognition", model, tmp_path / "out", audio=recording(40))
     assert set(draft.text) == set("ab")
     assert draft.data == {"seconds": pytest.approx(40, abs=0.01)}
 
@@ -274,7 +274,9 @@ def test_ctc_hears_recordings_of_any_length(
             return logits
 
     model.lm_head = Layer()
-    draft = run("automatic-speech-recognition", folder("ctc"), tmp_path / "out", audio=recording(seconds))
+    draft: Any = run(
+        "automatic-speech-recognition", folder("ctc"), tmp_path / "out", audio=recording(seconds)
+    )
     # Chunks of 30 seconds overlap by 10; what the overlap hears twice is written once.
     assert len(heard) == (1 if seconds < 30 else 3)
     assert max(heard) <= 30 * 50
@@ -375,7 +377,13 @@ def test_speecht5_speaks_with_its_vocoder(folder: Folder, tmp_path: Path) -> Non
 )
 def test_speecht5_needs_a_vocoder(folder: Folder, tmp_path: Path, base: str | None, said: str) -> None:
     with pytest.raises(ModelError, match=said):
-        run("text-to-speech", folder("speecht5"), tmp_path, base and folder(base), text="the lazy dog")
+        run(
+            "text-to-speech",
+            folder("speecht5"),
+            tmp_path,
+            folder(base) if base else None,
+            text="the lazy dog",
+        )
 
 
 @pytest.mark.parametrize(("task", "text"), [("text-to-speech", " ...! "), ("text-to-audio", " ")])
@@ -392,7 +400,7 @@ def test_musicgen_makes_a_sound_of_known_length(
     sound, rate = soundfile.read(draft.files[0])
     assert [path.name for path in draft.files] == ["sound.wav", "spectrogram.png"]
     assert rate == 16_000
-    assert len(sound) / rate == pytest.approx(2, abs=0.1)
+    assert len(sound) / rate == pytest.approx(2, abs=0.2)
     assert draft.data == {"seconds": round(len(sound) / rate, 2)}
     assert np.abs(sound).max() > 0
     with Image.open(draft.files[1]) as picture:
