@@ -1,7 +1,7 @@
 """Audio tasks of the pipeline engine, with tiny random models loaded from disk."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 from PIL import Image
-from tiny_models import BYTES, bytes_tokenizer, rows, run, save
+from tiny_models import BYTES, bytes_tokenizer, rows, run, save, scripted
 
 from tools.errors import InputError, ModelError
 from tools.experts import workers
@@ -206,22 +206,6 @@ def recording(tmp_path: Path) -> Callable[[float], str]:
         return str(tmp_path / "in.flac")
 
     return write
-
-
-def scripted(tokens: Sequence[int], size: int) -> Any:
-    """Return a layer that chooses one token after the other, from the first again after the last."""
-    import torch
-
-    class Layer(torch.nn.Module):  # type: ignore[misc]
-        calls = 0
-
-        def forward(self, states: torch.Tensor) -> torch.Tensor:
-            logits = torch.zeros(*states.shape[:-1], size)
-            logits[..., tokens[self.calls % len(tokens)]] = 50.0
-            self.calls += 1
-            return logits
-
-    return Layer()
 
 
 @pytest.mark.parametrize(("seconds", "windows"), [(3, 1), (70, 3)])

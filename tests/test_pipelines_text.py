@@ -6,15 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tiny_models import BYTES, SIZES, WORDS, bytes_tokenizer, rows, run, save, words_tokenizer
+from tiny_models import BYTES, SIZES, WORDS, bytes_tokenizer, rows, run, save, scripted, words_tokenizer
 
 from tools.errors import InputError, ModelError, SetupError
 from tools.experts import adapters, workers
 from tools.experts.engine import Job
 from tools.experts.engines import ENGINES, run_job
+from tools.experts.pipelines import generation
 from tools.experts.pipelines.generation import whole
 from tools.experts.pipelines.loading import load
-from tools.experts.pipelines.tables import computed, linear
+from tools.experts.pipelines.tables import _table, computed, linear
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 TEXT = "Anna  lives in Berliner, the CAT sat."
@@ -207,35 +208,25 @@ def test_vector_is_the_mean_of_the_tokens(folder: Folder, tmp_path: Path) -> Non
 )
 def test_new_text_only(folder: Folder, tmp_path: Path, task: str, model: str) -> None:
     pipe = load("text-generation", folder(model), "cpu")
-    # Whatever it reads, it writes "b" until it ends after 3 tokens.
+    # Whatever it reads, it writes three letters and ends.
     pipe.model.generation_config.update(do_sample=False, num_beams=1, forced_eos_token_id=None)
-    letter = pipe.tokenizer("b")["input_ids"][0]
-    pipe.model.lm_head = Always(letter, 1, 3)
+    pipe.model.lm_head = scripted([*pipe.tokenizer("bbb")["input_ids"], BYTES["eos_token_id"]], 260)
     assert run(task, folder(model), tmp_path, text="Once upon a time").text == "bbb"
 
 
-def Always(token: int, end: int, number: int) -> Any:  # noqa: N802 - a class that needs torch
-    """Return a layer that chooses `token`, and `end` at every call after `number` of them."""
-    import torch
-
-    class Layer(torch.nn.Module):  # type: ignore[misc]
-        calls = 0
-
-        def forward(self, states: torch.Tensor) -> torch.Tensor:
-            self.calls += 1
-            logits = torch.zeros(*states.shape[:-1], 260)
-            logits[..., token if self.calls <= number else end] = 9.0
-            return logits
-
-    return Layer()
+def test_text_that_reaches_the_limit_ends_with_a_whole_sentence(
+    folder: Folder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(generation.MAX_NEW_TOKENS, "text-generation", 12)
+    pipe = load("text-generation", folder("gpt2"), "cpu")
+    pipe.model.lm_head = scripted(pipe.tokenizer("It is so. But then more")["input_ids"], 260)
+    assert run("text-generation", folder("gpt2"), tmp_path, text="Once").text == "It is so."
 
 
-def test_chat_template_is_used_where_there_is_one(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
-    from tools.experts.pipelines.generation import _prompt
-
+def test_chat_template_is_used_where_there_is_one(folder: Folder) -> None:
     chat, plain = (load("text-generation", folder(name), "cpu").tokenizer for name in ("chat", "gpt2"))
-    assert _prompt(chat, "Hello") == ([{"role": "user", "content": "Hello"}], 8)
-    assert _prompt(plain, "Hello") == ("Hello", 5)
+    assert generation._prompt(chat, "Hello") == ([{"role": "user", "content": "Hello"}], 8)
+    assert generation._prompt(plain, "Hello") == ("Hello", 5)
 
 
 @pytest.mark.parametrize(
@@ -273,9 +264,14 @@ def test_table_is_answered_from_cells(folder: Folder, tmp_path: Path, table: str
 def test_table_is_answered_in_words(folder: Folder, tmp_path: Path, table: str) -> None:
     pipe = load("table-question-answering", folder("bart"), "cpu")
     pipe.model.generation_config.update(num_beams=1, forced_eos_token_id=None)
-    pipe.model.lm_head = Always(pipe.tokenizer("b")["input_ids"][0], 1, 3)
+    pipe.model.lm_head = scripted([*pipe.tokenizer("bbb")["input_ids"], BYTES["eos_token_id"]], 260)
     draft = run("table-question-answering", folder("bart"), tmp_path, table=table, question="How old is Bob?")
     assert (draft.text, draft.data) == ("bbb", {"answer": "bbb", "cells": []})
+
+
+def test_cells_are_texts_as_they_are_written(tmp_path: Path) -> None:
+    (tmp_path / "t.tsv").write_text("id\tcountry\n007\tNA\n1.50\t\n")
+    assert _table(str(tmp_path / "t.tsv")).values.tolist() == [["007", "NA"], ["1.50", ""]]
 
 
 def test_table_in_one_line() -> None:
@@ -322,13 +318,19 @@ def test_empty_text(folder: Folder, tmp_path: Path, task: str) -> None:
         run(task, folder("plain"), tmp_path, text=" \n")
 
 
-def test_pickled_weights_are_refused(folder: Folder, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("others", "said"), [((), "no weights in the safetensors format"), (("extra",), "cannot be loaded")]
+)
+def test_pickled_weights_are_refused(tmp_path: Path, others: tuple[str, ...], said: str) -> None:
     import torch
 
-    model = save(tmp_path / "pickled", bert("ForMaskedLM"), words_tokenizer())
+    weights = bert("ForMaskedLM")
+    model = save(tmp_path / "pickled", weights, words_tokenizer())
     (model / "model.safetensors").unlink()
-    torch.save({}, model / "pytorch_model.bin")
-    with pytest.raises(ModelError, match="safetensors"):
+    torch.save(weights.state_dict(), model / "pytorch_model.bin")
+    for name in others:
+        (model / f"{name}.safetensors").write_bytes(b"")
+    with pytest.raises(ModelError, match=said):
         run("fill-mask", model, tmp_path / "out", text="the [MASK]")
 
 

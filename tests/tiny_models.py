@@ -1,6 +1,7 @@
 """Tiny random models that tests build from configurations and save as safetensors, and how a job of theirs is run."""
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -72,3 +73,19 @@ def rows(draft: Draft) -> list[dict[str, Any]]:
     assert isinstance(data, list)
     assert all(isinstance(one, dict) for one in data)
     return data
+
+
+def scripted(tokens: Sequence[int], size: int) -> Any:
+    """Return a layer that chooses one token after the other, from the first again after the last."""
+    import torch
+
+    class Layer(torch.nn.Module):  # type: ignore[misc]
+        calls = 0
+
+        def forward(self, states: torch.Tensor) -> torch.Tensor:
+            logits = torch.zeros(*states.shape[:-1], size)
+            logits[..., tokens[self.calls % len(tokens)]] = 50.0
+            self.calls += 1
+            return logits
+
+    return Layer()

@@ -60,19 +60,21 @@ def load(pipeline_task: str, folder: Path, device: str = AUTO, base: Path | None
 def _load(pipeline_task: str, folder: Path, device: str, base: Path | None) -> Any:
     if not is_adapter(folder):
         return _loaded(pipeline_task, folder, device, base)
-    pipe = _loaded(pipeline_task, _base(base), device, None)
+    # The adapter may bring the layers that its base lacks.
+    pipe = _loaded(pipeline_task, _base(base), device, None, trained=False)
     pipe.model = merged(pipe.model, folder)
     return pipe
 
 
-def _loaded(pipeline_task: str, folder: Path, device: str, base: Path | None) -> Any:
+def _loaded(pipeline_task: str, folder: Path, device: str, base: Path | None, trained: bool = True) -> Any:
     from safetensors import SafetensorError
 
     if not any(folder.glob("*.safetensors")):
         raise ModelError("This model has no weights in the safetensors format; no other format is loaded.")
     try:
         pipe = _pipeline(pipeline_task, folder, device, base)
-        _check_trained(pipe, folder)
+        if trained:
+            _check_trained(pipe, folder)
     except ImportError as error:
         raise SetupError(f"A library that this model needs is missing: {_line(error)}") from error
     except (*UNLOADABLE, SafetensorError) as error:
