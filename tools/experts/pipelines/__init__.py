@@ -2,9 +2,10 @@
 
 from tools.errors import ModelError
 from tools.experts.engine import Job, Run
+from tools.experts.pipelines import audio, text, video, vision
 from tools.outputs import Draft
 
-TASKS: dict[str, Run] = {}
+TASKS: dict[str, Run] = {**text.TASKS, **audio.TASKS, **video.TASKS, **vision.TASKS}
 """What this engine can do, by task row."""
 
 
