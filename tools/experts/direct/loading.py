@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
+from warnings import catch_warnings
 
 from tools.errors import ModelError, SetupError
 from tools.experts.devices import device_for, dtype_for
@@ -63,7 +64,8 @@ def read(auto: str, folder: Path) -> Any:
     """
     import transformers
 
-    with _errors(folder):
+    # What a tokenizer recommends to install would land in the middle of what the main process shows.
+    with _errors(folder), catch_warnings(action="ignore"):
         return getattr(transformers, auto).from_pretrained(folder, **SAFE)
 
 

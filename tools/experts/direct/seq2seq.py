@@ -67,12 +67,17 @@ class Seq2Seq:
         ).to(self.model.device)
         with torch.inference_mode():
             return self.model.generate(
-                **inputs, **{**length(self.model, settings), **settings}, return_dict_in_generate=True
+                **inputs,
+                **{**length(self.model, settings, min(WRITES, self.limit)), **settings},
+                return_dict_in_generate=True,
             )
 
     def decoded(self, sequences: Any) -> list[str]:
         """Turn token numbers into texts."""
-        return [text.strip() for text in self.tokenizer.batch_decode(sequences, skip_special_tokens=True)]
+        # M2M100's tokens of languages are not among its special tokens.
+        languages = set((getattr(self.tokenizer, "lang_code_to_id", None) or {}).values())
+        rows = [[number for number in row if number not in languages] for row in sequences.tolist()]
+        return [text.strip() for text in self.tokenizer.batch_decode(rows, skip_special_tokens=True)]
 
 
 def seq2seq(job: Job) -> Seq2Seq:
@@ -95,7 +100,7 @@ def limit(tokenizer: Any, config: Any) -> int:
     return min(known, default=READS)
 
 
-def length(model: Any, settings: dict[str, Any], most: int = WRITES) -> dict[str, int]:
+def length(model: Any, settings: dict[str, Any], most: int) -> dict[str, int]:
     """Return a limit of what `generate` writes, unless the model or the call has one: its default is 20 tokens."""
     names = ("max_length", "max_new_tokens")
     own = [getattr(model.generation_config, name) for name in names] + [settings.get(name) for name in names]
