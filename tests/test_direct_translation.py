@@ -65,61 +65,58 @@ def read(folder: Path, given: dict[str, Any]) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("family", "source", "target", "token"),
+    ("family", "languages", "token"),
     [
-        ("pair", "English", "German", None),
-        ("pair", "", "de", None),
-        ("pair", "en-GB", "deu", None),
-        ("group", "", "French", ">>fra<<"),
-        ("group", "English", "Portuguese", ">>por<<"),
-        ("silent", "", "Italian", None),
-        ("from-group", "Spanish", "", None),
-        ("from-group", "", "English", None),
+        ("pair", ("English", "German"), None),
+        ("pair", ("", "de"), None),
+        ("pair", ("en-GB", "deu"), None),
+        ("group", ("", "French"), ">>fra<<"),
+        ("group", ("English", "Portuguese"), ">>por<<"),
+        ("silent", ("", "Italian"), None),
+        ("from-group", ("Spanish", ""), None),
+        ("from-group", ("", "English"), None),
     ],
 )
 def test_marian(
     folders: dict[str, Path],
     told: list[dict[str, Any]],
     family: str,
-    source: str,
-    target: str,
+    languages: tuple[str, str],
     token: str | None,
 ) -> None:
-    assert translated(folders[family], source=source, target=target).startswith("hello hello")
-    tokens = read(folders[family], told[0])
-    assert tokens[0] == token if token else ">>" not in tokens[0]
-    assert tokens[-1] == "</s>"
+    assert translated(folders[family], "hello", *languages).startswith("hello hello")
+    first, *_, last = read(folders[family], told[0])
+    assert first == token if token else ">>" not in first
+    assert last == "</s>"
 
 
 @pytest.mark.parametrize(
-    ("family", "source", "target", "first", "start"),
+    ("family", "languages", "tokens"),
     [
-        ("mbart", "English", "French", "en_XX", "fr_XX"),
-        ("mbart", "de", "Chinese", "de_DE", "zh_CN"),
-        ("mbart", "", "Brazilian Portuguese", "en_XX", "pt_XX"),
-        ("mbart", "French", "", "fr_XX", "en_XX"),
-        ("nllb", "English", "French", "eng_Latn", "fra_Latn"),
-        ("nllb", "Arabic", "Traditional Chinese", "arb_Arab", "zho_Hant"),
-        ("nllb", "fra_Latn", "pbt_Arab", "fra_Latn", "pbt_Arab"),
-        ("m2m", "French", "German", "__fr__", "__de__"),
-        ("m2m", "", "Norwegian", "__en__", "__no__"),
+        ("mbart", ("English", "French"), ("en_XX", "fr_XX")),
+        ("mbart", ("de", "Chinese"), ("de_DE", "zh_CN")),
+        ("mbart", ("", "Brazilian Portuguese"), ("en_XX", "pt_XX")),
+        ("mbart", ("French", ""), ("fr_XX", "en_XX")),
+        ("nllb", ("English", "French"), ("eng_Latn", "fra_Latn")),
+        ("nllb", ("Arabic", "Traditional Chinese"), ("arb_Arab", "zho_Hant")),
+        ("nllb", ("fra_Latn", "pbt_Arab"), ("fra_Latn", "pbt_Arab")),
+        ("m2m", ("French", "German"), ("__fr__", "__de__")),
+        ("m2m", ("", "Norwegian"), ("__en__", "__no__")),
     ],
 )
 def test_models_of_many_languages(
     folders: dict[str, Path],
     told: list[dict[str, Any]],
     family: str,
-    source: str,
-    target: str,
-    first: str,
-    start: str,
+    languages: tuple[str, str],
+    tokens: tuple[str, str],
 ) -> None:
     from transformers import AutoTokenizer
 
-    text = translated(folders[family], source=source, target=target)
+    text = translated(folders[family], "hello", *languages)
     tokenizer = AutoTokenizer.from_pretrained(folders[family])
-    assert read(folders[family], told[0])[0] == first
-    assert told[0]["forced_bos_token_id"] == tokenizer.convert_tokens_to_ids(start)
+    assert read(folders[family], told[0])[0] == tokens[0]
+    assert told[0]["forced_bos_token_id"] == tokenizer.convert_tokens_to_ids(tokens[1])
     assert not re.search("__|_XX|_[A-Z][a-z]{3}", text)
 
 
@@ -128,52 +125,53 @@ def test_what_is_written_is_what_comes_back(folders: dict[str, Path]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("family", "source", "target", "said"),
+    ("family", "languages", "said"),
     [
-        ("t5", "English", "French", "translate English to French: hello"),
-        ("t5", "", "fr", "translate English to French: hello"),
-        ("plain-t5", "", "Spanish", "translate English to Spanish: hello"),
-        ("plain-t5", "de", "en", "translate German to English: hello"),
-        ("madlad", "", "French", "<2fr> hello"),
-        ("madlad", "Klingon", "Traditional Chinese", "<2zh_Hant> hello"),
+        ("t5", ("English", "French"), "translate English to French: hello"),
+        ("t5", ("", "fr"), "translate English to French: hello"),
+        ("plain-t5", ("", "Spanish"), "translate English to Spanish: hello"),
+        ("plain-t5", ("de", "en"), "translate German to English: hello"),
+        ("madlad", ("", "French"), "<2fr> hello"),
+        ("madlad", ("Klingon", "Traditional Chinese"), "<2zh_Hant> hello"),
     ],
 )
 def test_t5(
-    folders: dict[str, Path], told: list[dict[str, Any]], family: str, source: str, target: str, said: str
+    folders: dict[str, Path], told: list[dict[str, Any]], family: str, languages: tuple[str, str], said: str
 ) -> None:
-    assert "hello" in translated(folders[family], source=source, target=target)
+    assert "hello" in translated(folders[family], "hello", *languages)
     text = "".join(read(folders[family], told[0])).replace("▁", " ").removesuffix("</s>").strip()
     assert text == said
     assert told[0].get("num_beams") == (2 if family == "t5" else None)
 
 
 @pytest.mark.parametrize(
-    ("family", "source", "target"),
+    ("family", "languages"),
     [
-        ("pair", "German", "English"),
-        ("pair", "English", "Dutch"),
-        ("pair", "English", ""),
-        ("pair", "Spanish", "German"),
-        ("group", "", "German"),
-        ("group", "German", "French"),
-        ("from-group", "Spanish", "German"),
-        ("mbart", "English", "Klingon"),
-        ("mbart", "English", "Catalan"),
-        ("nllb", "no such language", "French"),
-        ("m2m", "English", "Traditional Chinese"),
-        ("t5", "English", "Spanish"),
-        ("t5", "", ""),
-        ("plain-t5", "", "gibberish"),
-        ("plain-t5", "en", "English"),
-        ("madlad", "English", "German"),
+        ("pair", ("German", "English")),
+        ("pair", ("English", "Dutch")),
+        ("pair", ("English", "")),
+        ("pair", ("Spanish", "German")),
+        ("group", ("", "German")),
+        ("group", ("German", "French")),
+        ("from-group", ("Spanish", "German")),
+        ("mbart", ("English", "Klingon")),
+        ("mbart", ("English", "Catalan")),
+        ("nllb", ("no such language", "French")),
+        ("m2m", ("English", "Traditional Chinese")),
+        ("t5", ("English", "Spanish")),
+        ("t5", ("", "")),
+        ("plain-t5", ("", "gibberish")),
+        ("plain-t5", ("en", "English")),
+        ("madlad", ("English", "German")),
     ],
 )
 def test_a_model_that_cannot_do_the_pair_says_which(
-    folders: dict[str, Path], told: list[dict[str, Any]], family: str, source: str, target: str
+    folders: dict[str, Path], told: list[dict[str, Any]], family: str, languages: tuple[str, str]
 ) -> None:
+    source, target = languages
     said = f"from {source or 'the language it is for'} into {target or 'English'}"
     with pytest.raises(ModelError, match=said):
-        translated(folders[family], source=source, target=target)
+        translated(folders[family], "hello", *languages)
     assert not told
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from tools.errors import InputError, ModelError
 from tools.experts.direct import loading
-from tools.experts.direct.seq2seq import length, told
+from tools.experts.direct.seq2seq import length, limit, told
 from tools.experts.engine import Job
 from tools.experts.files import picture
 from tools.experts.provider_replies import answers
@@ -56,7 +56,7 @@ def answer_about(job: Job) -> Draft:
         (ViLT), None of one that writes (BLIP, chat models).
 
     Raises:
-        InputError: The question is empty, or the file is no picture.
+        InputError: The question is empty or too long, or the file is no picture.
         ModelError: The model does not answer questions about pictures.
     """
     if not (question := job.inputs["question"].strip()):
@@ -97,8 +97,12 @@ ANSWERERS: dict[str, Callable[[Job, Any, str], list[dict[str, Any]]]] = {"vilt":
 
 
 def _asked(job: Job, image: Any, question: str) -> Any:
-    processor = loading.read("AutoProcessor", loading.folder_of(job))
-    return processor(images=image, text=question, truncation=True, return_tensors="pt")
+    folder = loading.folder_of(job)
+    processor, config = loading.read("AutoProcessor", folder), loading.read("AutoConfig", folder)
+    most = limit(processor.tokenizer, config.get_text_config())
+    if len(processor.tokenizer(question).input_ids) > most:
+        raise InputError(f"The question is too long for this model, which reads {most} tokens.")
+    return processor(images=image, text=question, return_tensors="pt")
 
 
 def _chatted(job: Job, image: Any, question: str) -> str:
@@ -124,7 +128,8 @@ def _read(job: Job, image: Any) -> Draft:
     made = _generated(job, WRITER, inputs, PAGE if tagged else CAPTION)
     if not tagged:
         return Draft(text=told(_decoded(tokenizer, made[0])))
-    raw = tokenizer.decode(made[0])
+    framing = (tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.pad_token_id)
+    raw = tokenizer.decode([number for number in made[0].tolist() if number not in framing])
     fields = [{"label": name, "text": text.strip()} for name, text in _FIELD.findall(raw)]
     return Draft(text=told(re.sub(r"\s*<[^<>]*>\s*", " ", raw)), data=fields)
 
