@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -325,37 +326,28 @@ def test_an_instruction_is_for_another_model(enlarger: Path, image: str, tmp_pat
         do("image-to-image", enlarger, tmp_path, image=image, instruction="make it blue")
 
 
-class Doubled:
-    """Stands for the weights: a model that makes each pixel four, and notes what it was given."""
-
-    def __init__(self) -> None:
-        self.shapes: list[tuple[int, ...]] = []
-
-    def __call__(self, model: Any, pixel_values: Any, **_: Any) -> Any:
-        from types import SimpleNamespace
-
-        self.shapes.append(tuple(pixel_values.shape))
-        made = pixel_values.repeat_interleave(2, 2).repeat_interleave(2, 3)
-        return SimpleNamespace(reconstruction=made)
-
-
 def test_large_pictures_are_done_in_tiles_without_seams(
     enlarger: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from transformers import Swin2SRForImageSuperResolution
 
-    weights = Doubled()
-    monkeypatch.setattr(
-        Swin2SRForImageSuperResolution, "forward", lambda self, **given: weights(self, **given)
-    )
+    shapes: list[tuple[int, ...]] = []
+
+    def doubled(self: Any, pixel_values: Any) -> Any:
+        """Stand for the weights: make each pixel four."""
+        shapes.append(tuple(pixel_values.shape))
+        made = pixel_values.repeat_interleave(2, 2).repeat_interleave(2, 3)
+        return SimpleNamespace(reconstruction=made)
+
+    monkeypatch.setattr(Swin2SRForImageSuperResolution, "forward", doubled)
     rng = np.random.default_rng(0)
     pixels = rng.integers(0, 256, (TILE + 30, 2 * TILE + 5, 3), dtype=np.uint8)
     Image.fromarray(pixels).save(tmp_path / "large.png")
     draft = do("image-to-image", enlarger, tmp_path, image=str(tmp_path / "large.png"))
     with Image.open(draft.files[0]) as made:
         assert (np.asarray(made) == pixels.repeat(2, 0).repeat(2, 1)).all()
-    assert len(weights.shapes) == 6
-    assert max(max(shape) for shape in weights.shapes) < TILE + 40
+    assert len(shapes) == 6
+    assert max(max(shape) for shape in shapes) < TILE + 40
 
 
 @pytest.mark.parametrize("size", [(1, 1), (TILE, TILE), (TILE + 1, 3 * TILE)])

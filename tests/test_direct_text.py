@@ -9,6 +9,7 @@ import tiny_direct as tiny
 
 from tools.errors import InputError, ModelError
 from tools.experts import workers
+from tools.experts.direct import TASKS
 from tools.experts.direct.question_answering import NO_ANSWER
 from tools.experts.engine import Job
 from tools.experts.engines import ENGINES, run_job
@@ -185,6 +186,10 @@ def test_t5_is_told_what_to_do_as_its_configuration_says(
     assert read(folder, prompts[0]) == ["summarize: storm over the sea</s>"]
     assert (prompts[0]["num_beams"], prompts[0]["max_length"]) == (3, 9)
     assert "prefix" not in prompts[0]
+
+
+def test_the_engine_does_what_its_row_says() -> None:
+    assert set(TASKS) == set(ENGINES["transformers"].tasks)
 
 
 def test_no_text(tmp_path: Path) -> None:

@@ -1,6 +1,5 @@
 """Translation with a tiny model of each family: what the model is told, and what it is refused for."""
 
-import re
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,8 @@ import tiny_direct as tiny
 from tools.errors import InputError, ModelError
 from tools.experts.engine import Job
 from tools.experts.engines import ENGINES, run_job
+
+pytestmark = pytest.mark.filterwarnings("ignore:Recommended. pip install sacremoses")
 
 
 @pytest.fixture(autouse=True)
@@ -117,7 +118,7 @@ def test_models_of_many_languages(
     tokenizer = AutoTokenizer.from_pretrained(folders[family])
     assert read(folders[family], told[0])[0] == tokens[0]
     assert told[0]["forced_bos_token_id"] == tokenizer.convert_tokens_to_ids(tokens[1])
-    assert not re.search("__|_XX|_[A-Z][a-z]{3}", text)
+    assert set(text.replace("bonjour", "").strip()) <= {"e", " "}
 
 
 def test_what_is_written_is_what_comes_back(folders: dict[str, Path]) -> None:

@@ -92,7 +92,7 @@ def marian(folder: Path, source: str | None, target: str | None, tokens: Sequenc
 
 
 def m2m(folder: Path) -> Path:
-    """Save an M2M100 model."""
+    """Save an M2M100 model that writes "e" only."""
     from transformers import M2M100Config, M2M100ForConditionalGeneration, M2M100Tokenizer
 
     folder.mkdir()
@@ -100,17 +100,29 @@ def m2m(folder: Path) -> Path:
     (folder / "words.json").write_text(json.dumps(numbered(pieces, "<s>", "<pad>", "</s>", "<unk>")))
     tokenizer = M2M100Tokenizer(str(folder / "words.json"), str(pieces))
     config = M2M100Config(vocab_size=200, **SMALL, **HEADS)
-    return _saved(M2M100ForConditionalGeneration(config), tokenizer, folder, max_length=8)
+    return _saved(
+        M2M100ForConditionalGeneration(config),
+        tokenizer,
+        folder,
+        max_length=8,
+        sequence_bias=_only(tokenizer, "e"),
+    )
 
 
 def nllb(folder: Path) -> Path:
-    """Save an NLLB model."""
+    """Save an NLLB model that writes "e" only."""
     from transformers import M2M100Config, M2M100ForConditionalGeneration, NllbTokenizer
 
     names = ["<s>", "<pad>", "</s>", "<unk>", "▁", *LETTERS]
     tokenizer = NllbTokenizer(vocab={name: number for number, name in enumerate(names)}, merges=[])
     config = M2M100Config(vocab_size=len(tokenizer), **SMALL, **HEADS)
-    return _saved(M2M100ForConditionalGeneration(config), tokenizer, folder, max_length=8)
+    return _saved(
+        M2M100ForConditionalGeneration(config),
+        tokenizer,
+        folder,
+        max_length=8,
+        sequence_bias=_only(tokenizer, "e"),
+    )
 
 
 def mbart(folder: Path) -> Path:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tools.errors import ModelError
+from tools.errors import InputError, ModelError
 from tools.experts.direct import loading
 from tools.experts.engine import Job
 from tools.experts.sound import decoded, save
@@ -12,6 +12,8 @@ KIND = "SpeechT5ForSpeechToSpeech"
 VOCODER = "SpeechT5HifiGan"
 LONGEST = 30
 """Most seconds that are converted at once: time and memory grow with the square of it."""
+SHORTEST = 0.1
+"""Fewest seconds that can be converted."""
 
 
 def convert(job: Job) -> Draft:
@@ -24,7 +26,7 @@ def convert(job: Job) -> Draft:
         `voice.wav`; data names the one recording.
 
     Raises:
-        InputError: The file holds no sound.
+        InputError: The file holds no sound, or next to none.
         SetupError: PyAV is not installed.
         ModelError: The model does not convert voices, or there is no vocoder.
     """
@@ -38,7 +40,10 @@ def convert(job: Job) -> Draft:
     vocoder = loading.model(VOCODER, job.model_copy(update={"model": job.base}), exact=True)
     rate = loading.read("AutoFeatureExtractor", folder).sampling_rate
     sound = decoded(job.inputs["audio"], rate)
-    parts = [sound[i : i + LONGEST * rate] for i in range(0, len(sound), LONGEST * rate)]
+    if len(sound) < rate * SHORTEST:
+        raise InputError(f"The recording is shorter than {SHORTEST} seconds.")
+    # Equal parts: a rest of a few milliseconds would be too short for the model.
+    parts = np.array_split(sound, -(-len(sound) // (LONGEST * rate)))
     made = np.concatenate([_converted(job, part, vocoder) for part in parts])
     path = save(job.out / "voice.wav", made, vocoder.config.sampling_rate)
     seconds = len(made) / vocoder.config.sampling_rate
