@@ -1,6 +1,7 @@
 """Questions and summaries with tiny models on disk, through the engine."""
 
 from collections.abc import Iterator
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +72,25 @@ def test_the_answer_is_found_anywhere_in_a_long_text(finder: Path, before: int) 
     words = [FILLER[i % 40] for i in range(before)]
     context = " ".join([*words, "gay", "Paree,", "France.", *(FILLER[i % 40] for i in range(200))])
     assert do("question-answering", finder, question="where?", context=context).text == "Paree, France"
+
+
+def test_windows_overlap(finder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from transformers import BertForQuestionAnswering
+
+    seen: list[list[int]] = []
+    forward = BertForQuestionAnswering.forward
+
+    def noted(self: Any, **given: Any) -> Any:
+        seen.append(given["input_ids"][0].tolist())
+        return forward(self, **given)
+
+    # The engine leaves out what `forward` does not take.
+    monkeypatch.setattr(noted, "__signature__", signature(forward), raising=False)
+    monkeypatch.setattr(BertForQuestionAnswering, "forward", noted)
+    do("question-answering", finder, question="where ?", context=" ".join(FILLER[:40]))
+    assert len(seen) == 2
+    assert max(map(len, seen)) == 40
+    assert len(set(seen[0]) & set(seen[1])) > 8 + 4  # the question and three that frame it are in both
 
 
 def test_no_answer_is_an_answer(denier: Path) -> None:

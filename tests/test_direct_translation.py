@@ -38,7 +38,8 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         "pair": tiny.marian(root / "pair", "eng", "deu"),
         "group": tiny.marian(root / "group", "en", "roa", [">>fra<<", ">>por<<"]),
         "silent": tiny.marian(root / "silent", None, None),
-        "from-group": tiny.marian(root / "from-group", "ROMANCE", "en"),
+        "from-group": tiny.marian(root / "from-group", "roa", "en"),
+        "from-romance": tiny.marian(root / "from-romance", "ROMANCE", "en"),
         "mbart": tiny.mbart(root / "mbart"),
         "nllb": tiny.nllb(root / "nllb"),
         "m2m": tiny.m2m(root / "m2m"),
@@ -76,6 +77,7 @@ def read(folder: Path, given: dict[str, Any]) -> list[str]:
         ("silent", ("", "Italian"), None),
         ("from-group", ("Spanish", ""), None),
         ("from-group", ("", "English"), None),
+        ("from-romance", ("Spanish", ""), None),
     ],
 )
 def test_marian(
