@@ -64,6 +64,17 @@ def test_similarity(folder: Path) -> None:
     assert far < near < 1
 
 
+def test_a_text_is_like_itself_in_half_precision(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    from tools.experts import sentences
+
+    monkeypatch.setattr(sentences, "dtype_for", lambda device: torch.bfloat16)
+    sentences._model.cache_clear()
+    assert score(folder, "I like tea", "I like tea") == pytest.approx(1, abs=1e-4)
+    sentences._model.cache_clear()
+
+
 def test_similarity_is_that_of_the_vectors(folder: Path) -> None:
     one, other = (do("feature-extraction", folder, text=text).data for text in ("I like tea", "rain"))
     product = float(np.array(one, float) @ np.array(other, float))

@@ -5,6 +5,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from tools.errors import InputError, ModelError
 from tools.experts.devices import device_for, dtype_for
 from tools.experts.engine import Job
@@ -49,7 +51,9 @@ def _embedded(job: Job, folder: Path, *slots: str) -> Any:
     if "" in texts:
         raise InputError(f"The {slots[texts.index('')]} is empty.")
     model = _model(folder, job.device)
-    return model.encode(texts, normalize_embeddings=True, convert_to_tensor=True).float().cpu().numpy()
+    found = model.encode(texts, convert_to_tensor=True).float().cpu().numpy()
+    # Scaled in single precision: in half precision a text would be 0.993 like itself.
+    return found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-12)
 
 
 @cache
