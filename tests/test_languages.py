@@ -35,6 +35,8 @@ def test_each_family_gets_its_code(name: str, codes: tuple[str | None, ...]) -> 
 
 def test_a_languages_code() -> None:
     assert str(code("German")) == "de"
+    assert [str(code(short)) for short in ("en", "EN", "id", "so", "nob")] == ["en", "en", "id", "so", "nb"]
+    assert [str(code(name)) for name in ("Thai", "Zulu", "Ewe")] == ["th", "zu", "ee"]
     assert code("nonsense") is None
     assert code("auto") is None
     assert closest("German", ["de-AT", "fr"]) == "de-AT"

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from langcodes import Language
 
+LONGEST_CODE = 3
+"""Letters of the longest code of a language alone."""
 SAME = 5
 """Greatest distance of two codes of one language that differ in region only; see `langcodes.closest_match`."""
 NLLB = (
@@ -56,17 +58,15 @@ def code(name: str) -> "Language | None":
         name: E.g. `French`, `français`, `Brazilian Portuguese`, `fr`, `fra_Latn`.
     """
     import langcodes
-    from langcodes.tag_parser import LanguageTagError
 
+    text = name.strip()
+    # `find` takes `en` and `id` for names of other languages, and `get` takes `Thai` for a script.
+    if len(text) <= LONGEST_CODE and langcodes.tag_is_valid(text):
+        return langcodes.get(text)
     try:
-        return langcodes.find(name.strip())
+        return langcodes.find(text)
     except LookupError:
-        pass
-    try:
-        found = langcodes.get(name.strip())
-    except LanguageTagError:
-        return None
-    return found if found.is_valid() else None
+        return langcodes.get(text) if langcodes.tag_is_valid(text) else None
 
 
 @cache

@@ -9,6 +9,7 @@ from tools.embeddings import embed
 from tools.errors import InputError, ModelError
 from tools.experts.engine import Job
 from tools.experts.labels import labels_of
+from tools.experts.vectors import likeness, vector
 from tools.outputs import Draft
 
 TEMPERATURE = 0.05
@@ -30,16 +31,11 @@ def run(job: Job) -> Draft:
 
 def _similarity(job: Job, folder: Path) -> Draft:
     first, second = embed(folder, [_text(job, "text"), _text(job, "other_text")])
-    score = round(float(first @ second), 4)
-    return Draft(
-        text=f"Similarity {score:.2f} (1 is the same meaning, 0 is unrelated).", data={"score": score}
-    )
+    return likeness(float(first @ second))
 
 
 def _features(job: Job, folder: Path) -> Draft:
-    vector = [round(float(x), 6) for x in embed(folder, [_text(job, "text")])[0]]
-    start = ", ".join(f"{x:.3f}" for x in vector[:4])
-    return Draft(text=f"Vector of {len(vector)} numbers: {start}, ...", data=vector)
+    return vector(embed(folder, [_text(job, "text")])[0].tolist())
 
 
 def _zero_shot(job: Job, folder: Path) -> Draft:
