@@ -1,10 +1,13 @@
 """Diffusion models with random weights, small enough to run in a test; saved as a Hub repository would be."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
+
+Build = Callable[[Path], Path]
 
 WIDTH = 32
 """Length of text vectors."""
@@ -78,7 +81,12 @@ def scheduler() -> Any:
     from diffusers import DDIMScheduler
 
     return DDIMScheduler(
-        beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", clip_sample=False, set_alpha_to_one=False
+        beta_start=0.00085,
+        beta_end=0.012,
+        beta_schedule="scaled_linear",
+        clip_sample=False,
+        set_alpha_to_one=False,
+        steps_offset=1,
     )
 
 
@@ -157,3 +165,211 @@ def controlnet(folder: Path, **changes: Any) -> Path:
 def saved(pipe: Any, folder: Path) -> Path:
     pipe.save_pretrained(folder, safe_serialization=True)
     return folder
+
+
+def lora(folder: Path) -> Path:
+    """Save an adapter of rank 2 for the queries and values of `stable_diffusion`."""
+    from diffusers import StableDiffusionPipeline
+    from diffusers.utils import convert_state_dict_to_diffusers
+    from peft import LoraConfig, get_peft_model_state_dict
+
+    model = unet()
+    model.add_adapter(LoraConfig(r=2, target_modules=["to_q", "to_v"], init_lora_weights=False))
+    weights = convert_state_dict_to_diffusers(get_peft_model_state_dict(model))
+    StableDiffusionPipeline.save_lora_weights(folder, unet_lora_layers=weights, safe_serialization=True)
+    return folder
+
+
+def prudish(folder: Path) -> Path:
+    """Save a model whose safety checker holds every picture back."""
+    from diffusers.pipelines.stable_diffusion import StableDiffusionSafetyChecker
+    from transformers import CLIPConfig, CLIPImageProcessor
+
+    tower = {"hidden_size": WIDTH, "num_hidden_layers": 1, "num_attention_heads": 4, "intermediate_size": 37}
+    config = CLIPConfig(vision_config={**tower, "patch_size": 32}, projection_dim=WIDTH)
+    checker = StableDiffusionSafetyChecker(config)
+    with torch.no_grad():
+        checker.concept_embeds_weights.fill_(-2)
+    return stable_diffusion(folder, safety_checker=checker, feature_extractor=CLIPImageProcessor())
+
+
+def instruct_pix2pix(folder: Path) -> Path:
+    from diffusers import StableDiffusionInstructPix2PixPipeline
+
+    pipe = StableDiffusionInstructPix2PixPipeline(
+        **text_parts(folder),
+        unet=unet(in_channels=8),
+        vae=vae(),
+        scheduler=scheduler(),
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
+    return saved(pipe, folder)
+
+
+def upscaler(folder: Path) -> Path:
+    from diffusers import DDPMScheduler, StableDiffusionUpscalePipeline
+
+    pipe = StableDiffusionUpscalePipeline(
+        **text_parts(folder),
+        unet=unet(in_channels=7, num_class_embeds=1000),
+        vae=vae(
+            block_out_channels=[32] * 3,
+            down_block_types=["DownEncoderBlock2D"] * 3,
+            up_block_types=["UpDecoderBlock2D"] * 3,
+        ),
+        scheduler=scheduler(),
+        low_res_scheduler=DDPMScheduler(),
+        max_noise_level=350,
+    )
+    return saved(pipe, folder)
+
+
+def latent_diffusion_upscaler(folder: Path) -> Path:
+    from diffusers import LDMSuperResolutionPipeline, UNet2DModel, VQModel
+
+    torch.manual_seed(0)
+    blocks = {"block_out_channels": (32, 32), "layers_per_block": 1}
+    denoiser = UNet2DModel(
+        **blocks,
+        sample_size=32,
+        in_channels=6,
+        out_channels=3,
+        down_block_types=("DownBlock2D", "DownBlock2D"),
+        up_block_types=("UpBlock2D", "UpBlock2D"),
+    )
+    coder = VQModel(
+        block_out_channels=[32] * 3,
+        down_block_types=["DownEncoderBlock2D"] * 3,
+        up_block_types=["UpDecoderBlock2D"] * 3,
+        latent_channels=3,
+    )
+    return saved(LDMSuperResolutionPipeline(vqvae=coder, unet=denoiser, scheduler=scheduler()), folder)
+
+
+def text_to_video(folder: Path) -> Path:
+    from diffusers import TextToVideoSDPipeline, UNet3DConditionModel
+
+    torch.manual_seed(0)
+    denoiser = UNet3DConditionModel(
+        block_out_channels=(4, 8),
+        layers_per_block=1,
+        sample_size=32,
+        in_channels=4,
+        out_channels=4,
+        down_block_types=("CrossAttnDownBlock3D", "DownBlock3D"),
+        up_block_types=("UpBlock3D", "CrossAttnUpBlock3D"),
+        cross_attention_dim=WIDTH,
+        attention_head_dim=4,
+        norm_num_groups=2,
+    )
+    pipe = TextToVideoSDPipeline(**text_parts(folder), unet=denoiser, vae=vae(), scheduler=scheduler())
+    return saved(pipe, folder)
+
+
+def vision_parts() -> dict[str, Any]:
+    from transformers import CLIPImageProcessor, CLIPVisionConfig, CLIPVisionModelWithProjection
+
+    torch.manual_seed(0)
+    config = CLIPVisionConfig(
+        hidden_size=WIDTH,
+        projection_dim=WIDTH,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        image_size=224,
+        intermediate_size=37,
+        patch_size=32,
+    )
+    return {"feature_extractor": CLIPImageProcessor(), "image_encoder": CLIPVisionModelWithProjection(config)}
+
+
+def stable_video_diffusion(folder: Path) -> Path:
+    from diffusers import (
+        AutoencoderKLTemporalDecoder,
+        EulerDiscreteScheduler,
+        StableVideoDiffusionPipeline,
+        UNetSpatioTemporalConditionModel,
+    )
+
+    torch.manual_seed(0)
+    denoiser = UNetSpatioTemporalConditionModel(
+        block_out_channels=(32, 32),
+        layers_per_block=1,
+        sample_size=32,
+        in_channels=8,
+        out_channels=4,
+        down_block_types=("CrossAttnDownBlockSpatioTemporal", "DownBlockSpatioTemporal"),
+        up_block_types=("UpBlockSpatioTemporal", "CrossAttnUpBlockSpatioTemporal"),
+        cross_attention_dim=WIDTH,
+        num_attention_heads=2,
+        projection_class_embeddings_input_dim=96,
+        addition_time_embed_dim=32,
+        num_frames=3,
+    )
+    coder = AutoencoderKLTemporalDecoder(
+        block_out_channels=[32, 32], down_block_types=["DownEncoderBlock2D"] * 2, latent_channels=4
+    )
+    steps = EulerDiscreteScheduler(
+        interpolation_type="linear",
+        prediction_type="v_prediction",
+        sigma_max=700.0,
+        sigma_min=0.002,
+        timestep_spacing="leading",
+        timestep_type="continuous",
+        use_karras_sigmas=True,
+    )
+    return saved(
+        StableVideoDiffusionPipeline(**vision_parts(), unet=denoiser, vae=coder, scheduler=steps), folder
+    )
+
+
+def ltx_video(folder: Path) -> Path:
+    from diffusers import (
+        AutoencoderKLLTXVideo,
+        FlowMatchEulerDiscreteScheduler,
+        LTXPipeline,
+        LTXVideoTransformer3DModel,
+    )
+    from tokenizers import Tokenizer, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast, T5Config, T5EncoderModel
+
+    torch.manual_seed(0)
+    words = Tokenizer(models.WordLevel({"<pad>": 0, "</s>": 1, "<unk>": 2, "cat": 3, "dog": 4}, "<unk>"))
+    words.pre_tokenizer = pre_tokenizers.Whitespace()
+    encoder = T5EncoderModel(
+        T5Config(vocab_size=8, d_model=WIDTH, d_kv=8, d_ff=37, num_layers=1, num_heads=4)
+    )
+    denoiser = LTXVideoTransformer3DModel(
+        in_channels=8,
+        out_channels=8,
+        num_attention_heads=4,
+        attention_head_dim=8,
+        cross_attention_dim=WIDTH,
+        num_layers=1,
+        caption_channels=WIDTH,
+    )
+    halves = (True, True, False, False)
+    coder = AutoencoderKLLTXVideo(
+        latent_channels=8,
+        block_out_channels=(8,) * 4,
+        decoder_block_out_channels=(8,) * 4,
+        layers_per_block=(1,) * 5,
+        decoder_layers_per_block=(1,) * 5,
+        spatio_temporal_scaling=halves,
+        decoder_spatio_temporal_scaling=halves,
+        decoder_inject_noise=(False,) * 5,
+        upsample_residual=(False,) * 4,
+        upsample_factor=(1,) * 4,
+        patch_size=1,
+    )
+    pipe = LTXPipeline(
+        tokenizer=PreTrainedTokenizerFast(
+            tokenizer_object=words, pad_token="<pad>", eos_token="</s>", unk_token="<unk>"
+        ),
+        text_encoder=encoder,
+        transformer=denoiser,
+        vae=coder,
+        scheduler=FlowMatchEulerDiscreteScheduler(),
+    )
+    return saved(pipe, folder)

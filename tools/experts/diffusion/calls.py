@@ -28,26 +28,33 @@ class Limits:
 LIMITS = {"cpu": Limits(steps=20, frames=17, pixels=512 * 320)}
 """Limits by type of device. GPUs have none: there the pipeline's defaults hold."""
 
+FRAME_COUNTS = ("num_frames", "frames")
+"""Parameters that only pipelines for videos have."""
 
-def call(pipe: Any, job: Job, **inputs: Any) -> Any:
+
+def call(pipe: Any, job: Job, made: str, **inputs: Any) -> Any:
     """Run a pipeline.
 
     Args:
         pipe: A `diffusers.DiffusionPipeline`.
         job: The job; its inputs are the seed, so that the same task gives the same result.
+        made: What the pipeline is to make, a field of its output: `images` or `frames`.
         inputs: Arguments of the pipeline. It must accept them all.
 
     Returns:
-        The pipeline's output.
+        The first of what it made: a picture, or the frames of a video.
 
     Raises:
-        ModelError: The pipeline needs more than that, or its safety checker held the picture back.
+        ModelError: The pipeline needs more than that or makes something else, or its safety checker held the
+            picture back.
     """
     import torch
 
     parameters = accepted(pipe)
     given = {**inputs, "generator": torch.Generator("cpu").manual_seed(seed(job)), **_steps(parameters, job)}
     name = type(pipe).__name__
+    if (made == "frames") == parameters.keys().isdisjoint(FRAME_COUNTS):
+        raise ModelError(f"{name} cannot do {job.task}: it makes no {made}.")
     if foreign := sorted(inputs.keys() - parameters):
         raise ModelError(f"{name} cannot do {job.task}: it takes no {foreign[0]!r}.")
     required = [key for key, one in parameters.items() if one.default is one.empty]
@@ -55,7 +62,7 @@ def call(pipe: Any, job: Job, **inputs: Any) -> Any:
         raise ModelError(f"{name} cannot do {job.task}: it needs {unmet[0]!r} as well.")
     output = pipe(**{key: value for key, value in given.items() if key in parameters})
     _check_safety(output)
-    return output
+    return getattr(output, made)[0]
 
 
 def accepted(pipe: Any) -> Mapping[str, inspect.Parameter]:

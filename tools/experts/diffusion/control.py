@@ -9,7 +9,7 @@ from tools.errors import ModelError, SetupError
 from tools.experts.devices import device_for, dtype_for
 from tools.experts.diffusion.calls import accepted, call, prompt
 from tools.experts.diffusion.images import fitted
-from tools.experts.diffusion.loading import SAFE, check, placed, variant
+from tools.experts.diffusion.loading import SAFE, check, placed, quiet, variant
 from tools.experts.engine import Job
 from tools.experts.files import picture
 from tools.experts.provider_replies import image as made
@@ -30,7 +30,7 @@ def guided(job: Job) -> Draft:
     condition = fitted(picture(job.inputs["image"]), pipe)
     slot = "control_image" if "control_image" in accepted(pipe) else "image"
     shape = {"width": condition.width, "height": condition.height}
-    return made(call(pipe, job, prompt=prompt(job), **{slot: condition}, **shape).images[0], job)
+    return made(call(pipe, job, "images", prompt=prompt(job), **{slot: condition}, **shape), job)
 
 
 @cache
@@ -38,6 +38,7 @@ def _load(folder: Path, base: Path, device: str) -> Any:
     from diffusers import AutoPipelineForText2Image
 
     check(base)
+    quiet()
     where = device_for(device)
     network = _class(folder).from_pretrained(
         folder, dtype=dtype_for(where), use_safetensors=True, local_files_only=True

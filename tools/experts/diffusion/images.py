@@ -30,7 +30,7 @@ ENLARGEABLE = 512 * 512
 def text_to_image(job: Job) -> Draft:
     """Make a picture of the pipeline's own size from `text`, with a pipeline or a LoRA and its base."""
     pipe = _for_text(job)
-    return made(call(pipe, job, prompt=prompt(job)).images[0], job)
+    return made(call(pipe, job, "images", prompt=prompt(job)), job)
 
 
 def image_to_image(job: Job) -> Draft:
@@ -53,7 +53,7 @@ def image_to_image(job: Job) -> Draft:
     if enhancer:
         return _enlarged(pipe, image, job)
     pipe = related(pipe, "AutoPipelineForImage2Image") or pipe
-    return made(call(pipe, job, prompt=prompt(job, "instruction"), image=fitted(image, pipe)).images[0], job)
+    return made(call(pipe, job, "images", prompt=prompt(job, "instruction"), image=fitted(image, pipe)), job)
 
 
 def related(pipe: Any, auto: str) -> Any | None:
@@ -111,7 +111,7 @@ def _enlarged(pipe: Any, image: Image.Image, job: Job) -> Draft:
         raise ModelError(f"{type(pipe).__name__} enlarges pictures of at most {ENLARGEABLE} pixels.")
     small = image.resize((_multiple(image.width), _multiple(image.height)), Image.Resampling.LANCZOS)
     text = {"prompt": ""} if "prompt" in accepted(pipe) else {}
-    return made(call(pipe, job, image=small, **text).images[0], job)
+    return made(call(pipe, job, "images", image=small, **text), job)
 
 
 def _multiple(length: float) -> int:

@@ -38,6 +38,7 @@ def load(folder: Path, device: str = AUTO, adapter: Path | None = None) -> Any:
     from diffusers import DiffusionPipeline
 
     check(folder)
+    quiet()
     where = device_for(device)
     pipe = DiffusionPipeline.from_pretrained(folder, dtype=dtype_for(where), variant=variant(folder), **SAFE)
     if adapter:
@@ -77,6 +78,15 @@ def _is_known(library: str) -> bool:
     if library in ("diffusers", "transformers"):
         return True
     return library.isidentifier() and find_spec(f"diffusers.pipelines.{library}") is not None
+
+
+def quiet() -> None:
+    """Let the libraries show no progress bars while they load."""
+    import diffusers
+    import transformers
+
+    for library in (diffusers, transformers):
+        library.utils.logging.disable_progress_bar()
 
 
 def variant(folder: Path) -> str | None:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from PIL import Image, ImageOps
+from PIL import ImageOps
 
 from tools.errors import ModelError
 from tools.experts.diffusion.calls import accepted, call, limits, prompt
@@ -20,12 +20,13 @@ ANIMATORS = {"LTXPipeline": "LTXImageToVideoPipeline"}
 """Pipelines whose parts also set pictures in motion, in a pipeline of another class."""
 MULTIPLE = 32
 """Sides of smaller videos than the pipeline's own are multiples of this, which suits all of them."""
+SHAPE = ("width", "height", "num_frames")
 
 
 def text_to_video(job: Job) -> Draft:
     """Make a silent video from `text`."""
     pipe = load(folder_of(job), job.device)
-    return _made(pipe, call(pipe, job, prompt=prompt(job), **_shape(pipe, job)), job)
+    return _made(pipe, call(pipe, job, "frames", prompt=prompt(job), **_shape(pipe, job)), job)
 
 
 def image_to_video(job: Job) -> Draft:
@@ -41,9 +42,11 @@ def image_to_video(job: Job) -> Draft:
     if "image" not in accepted(pipe):
         raise ModelError(f"{type(pipe).__name__} makes videos from text alone.")
     shape = _shape(pipe, job)
-    image = _cut(picture(job.inputs["image"]), pipe, shape)
+    image = picture(job.inputs["image"])
+    if "width" in shape and "height" in shape:
+        image = ImageOps.fit(image, (shape["width"], shape["height"]))
     text = {"prompt": job.inputs.get("text", "")} if "prompt" in accepted(pipe) else {}
-    return _made(pipe, call(pipe, job, image=image, **text, **shape), job)
+    return _made(pipe, call(pipe, job, "frames", image=image, **text, **shape), job)
 
 
 def _animator(pipe: Any) -> Any:
@@ -57,37 +60,23 @@ def _animator(pipe: Any) -> Any:
 
 
 def _shape(pipe: Any, job: Job) -> dict[str, int]:
-    """Return a smaller shape than the pipeline's own where that is beyond the device's limits."""
+    """Return the size and number of frames to make: the pipeline's own, within the limits of the device."""
+    defaults = {name: accepted(pipe)[name].default for name in SHAPE if name in accepted(pipe)}
+    shape = {name: value for name, value in defaults.items() if isinstance(value, int)}
     if not (most := limits(job)):
-        return {}
-    default = {name: accepted(pipe)[name].default for name in _SHAPE if name in accepted(pipe)}
-    own = {name: value for name, value in default.items() if isinstance(value, int)}
-    shape = {}
-    if own.get("num_frames", 0) > most.frames:
-        shape["num_frames"] = most.frames
-    if own.get("width", 0) * own.get("height", 0) > most.pixels:
-        scale = (most.pixels / (own["width"] * own["height"])) ** 0.5
+        return shape
+    if "num_frames" in shape:
+        shape["num_frames"] = min(shape["num_frames"], most.frames)
+    if (pixels := shape.get("width", 0) * shape.get("height", 0)) > most.pixels:
+        scale = (most.pixels / pixels) ** 0.5
         for name in ("width", "height"):
-            shape[name] = max(MULTIPLE, int(own[name] * scale) // MULTIPLE * MULTIPLE)
+            shape[name] = max(MULTIPLE, int(shape[name] * scale) // MULTIPLE * MULTIPLE)
     return shape
 
 
-_SHAPE = ("width", "height", "num_frames")
-
-
-def _cut(image: Image.Image, pipe: Any, shape: dict[str, int]) -> Image.Image:
-    width, height = (
-        shape.get(name, accepted(pipe)[name].default if name in accepted(pipe) else None)
-        for name in ("width", "height")
-    )
-    if not isinstance(width, int) or not isinstance(height, int):
-        return image
-    return ImageOps.fit(image, (width, height))
-
-
-def _made(pipe: Any, output: Any, job: Job) -> Draft:
+def _made(pipe: Any, frames: Any, job: Job) -> Draft:
     path = job.out / "video.mp4"
-    write_video(output.frames[0], _rate(pipe), path)
+    write_video(frames, _rate(pipe), path)
     return media_file("video", path)
 
 
