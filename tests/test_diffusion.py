@@ -91,6 +91,18 @@ def test_stable_diffusion_xl(models: Path, tmp_path: Path) -> None:
     assert Image.open(draft.files[0]).size == (32, 32)
 
 
+def test_the_noise_depends_on_what_the_inputs_hold(photo: str, tmp_path: Path) -> None:
+    def seed(path: str, instruction: str) -> int:
+        inputs = {"image": path, "instruction": instruction}
+        return calls.seed(Job(task="image-to-image", model=None, inputs=inputs, out=tmp_path))
+
+    copy = shutil.copy(photo, tmp_path / "copy.png")
+    Image.new("RGB", (8, 8)).save(tmp_path / "other.png")
+    first = seed(photo, "a cat")
+    assert first == seed(str(copy), "a cat")
+    assert len({first, seed(photo, "a dog"), seed(str(tmp_path / "other.png"), "a cat")}) == 3
+
+
 def test_no_description(painter: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="text is empty"):
         make("text-to-image", painter, tmp_path, text=" ")

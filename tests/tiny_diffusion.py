@@ -7,6 +7,9 @@ from typing import Any
 
 import torch
 
+# Threads that wait for each other cost more than models of this size take.
+torch.set_num_threads(1)
+
 Build = Callable[[Path], Path]
 
 WIDTH = 32

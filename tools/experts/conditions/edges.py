@@ -81,7 +81,7 @@ def straight_lines(image: Image.Image) -> Image.Image:
     lines = np.zeros(grey.shape, np.uint8)
     for x1, y1, x2, y2 in segments[lengths >= SHORTEST * np.hypot(*image.size)]:
         ends = (round(float(x1)), round(float(y1))), (round(float(x2)), round(float(y2)))
-        cv2.line(lines, *ends, 255, max(1, round(_unit(image))), cv2.LINE_AA)
+        cv2.line(lines, *ends, 255, max(1, round(_unit(image))))
     return Image.fromarray(lines)
 
 

@@ -1,6 +1,7 @@
 """Loading diffusion pipelines from a folder: safetensors only, and no code that came with them."""
 
 import json
+import warnings
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -81,12 +82,11 @@ def _is_known(library: str) -> bool:
 
 
 def quiet() -> None:
-    """Let the libraries show no progress bars while they load."""
+    """Let diffusers load without progress bars and without advice for the authors of models."""
     import diffusers
-    import transformers
 
-    for library in (diffusers, transformers):
-        library.utils.logging.disable_progress_bar()
+    diffusers.utils.logging.disable_progress_bar()
+    warnings.filterwarnings("ignore", category=FutureWarning, module=r"diffusers\.")
 
 
 def variant(folder: Path) -> str | None:

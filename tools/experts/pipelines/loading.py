@@ -28,5 +28,5 @@ def load(pipeline_task: str, folder: Path, device: str = AUTO) -> Any:
         device=where,
         dtype=dtype_for(where),
         trust_remote_code=False,
-        model_kwargs={"use_safetensors": True, "local_files_only": True},
+        model_kwargs={"use_safetensors": True},
     )
