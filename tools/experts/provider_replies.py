@@ -117,10 +117,14 @@ def media(kind: Media) -> Callable[[Any, Job], Draft]:
     """Return a reader of bytes that are a file of one medium."""
 
     def read(reply: Any, job: Job) -> Draft:
-        path = _file(bytes(reply), kind, job, kind)
-        return Draft(text=f"{kind.capitalize()} of {path.stat().st_size / 1000:.0f} kB.", files=(path,))
+        return media_file(kind, _file(bytes(reply), kind, job, kind))
 
     return read
+
+
+def media_file(kind: Media, path: Path) -> Draft:
+    """A file of one medium."""
+    return Draft(text=f"{kind.capitalize()} of {path.stat().st_size / 1000:.0f} kB.", files=(path,))
 
 
 def sounds(reply: Any, job: Job) -> Draft:
