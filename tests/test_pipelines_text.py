@@ -372,7 +372,7 @@ def test_adapters_need_a_base_and_a_library(
     with pytest.raises(ModelError, match="as its base"):
         run("fill-mask", adapter, adapter, text="the [MASK]")
     monkeypatch.setattr(adapters, "find_spec", lambda name: None)
-    with pytest.raises(SetupError, match="pip install peft"):
+    with pytest.raises(SetupError, match=r"pip install .hugginggpt\[adapters"):
         run("fill-mask", adapter, adapter, base=folder("mask"), text="the [MASK]")
 
 

@@ -30,7 +30,9 @@ def merged(model: Any, folder: Path) -> Any:
         ModelError: The adapter has no safetensors.
     """
     if find_spec("peft") is None:
-        raise SetupError("This model is an adapter, which needs the peft library: pip install peft.")
+        raise SetupError(
+            'This model is an adapter, which needs the peft library: pip install "hugginggpt[adapters]".'
+        )
     if not (folder / WEIGHTS).is_file():
         raise ModelError(f"This adapter has no {WEIGHTS}; no other format is loaded.")
     return (

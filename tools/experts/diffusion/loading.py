@@ -49,7 +49,7 @@ def load(folder: Path, device: str = AUTO, adapter: Path | None = None) -> Any:
 
 def _adapt(pipe: Any, adapter: Path) -> None:
     if find_spec("peft") is None:
-        raise SetupError("A LoRA needs the library peft: pip install peft.")
+        raise SetupError('A LoRA needs the library peft: pip install "hugginggpt[adapters]".')
     pipe.load_lora_weights(adapter, use_safetensors=True, local_files_only=True)
 
 
