@@ -9,7 +9,7 @@ import pytest
 from chat_server import ChatServer, Reply, Script, said
 from langchain_openai import ChatOpenAI
 
-from tools.chat import chat_model, translated
+from tools.chat import RefusedError, chat_model, translated
 from tools.errors import InputError, ModelError, SetupError, TransientError
 from tools.experts.chat import run_chat
 from tools.experts.pieces import cut, pieces
@@ -75,8 +75,10 @@ async def test_limits_reach_the_server(chat_server: Serve) -> None:
         (Reply("no", 402), SetupError, "quota"),
         (Reply("no", 403), SetupError, "not allowed"),
         (Reply("no such model", 404), SetupError, "no model m"),
-        (Reply(f"bad value {KEY}", 400), ModelError, "bad value"),
+        (Reply(f"bad value {KEY}", 400), RefusedError, "bad value"),
+        (Reply("No endpoints found that support tool use", 404), RefusedError, "tool use"),
         (Reply("exceed_context_size_error", 400), InputError, "too long"),
+        (Reply("This model's maximum context length is 8 tokens", 400), InputError, "too long"),
         (Reply("slow down", 429, {"retry-after-ms": "1"}), TransientError, "later"),
         (Reply("insufficient_quota", 429, {"retry-after-ms": "1"}), SetupError, "quota"),
         (Reply("broken", 500, {"retry-after-ms": "1"}), TransientError, "status 500"),
@@ -111,7 +113,7 @@ async def test_a_server_that_hangs(chat_server: Serve) -> None:
 
 @pytest.mark.parametrize("name", ["http://127.0.0.1:9/v1", "http://127.0.0.1:9/v1#m"])
 async def test_no_server_at_the_address(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tools.chat.RETRIES", 0)
+    monkeypatch.setattr("tools.chat.compatible.RETRIES", 0)
     with pytest.raises(TransientError, match="cannot be reached"):
         await ask(name)
 
