@@ -116,7 +116,7 @@ def _decode(reply: AIMessage) -> JsonValue:
 
 
 def _fitting(value: JsonValue, schema: dict[str, Any]) -> JsonValue:
-    """Return the object that was asked for, or the objects of a list in its place; an empty string for anything else."""
+    """Return the object that was asked for, or a list of objects in its place; an empty string for anything else."""
     if isinstance(value, dict):
         return value
     objects: list[JsonValue] = (

@@ -83,6 +83,10 @@ class UsageRecorder(AsyncCallbackHandler):
 
 
 def _tokens(response: LLMResult) -> dict[str, int]:
+    """Return the tokens as ChatCall names them, from LangChain's count or, failing that, from the provider's."""
     message = getattr(response.generations[0][0], "message", None) if response.generations else None
-    counted = getattr(message, "usage_metadata", None) or {}
-    return {name: int(counted.get(name) or 0) for name in ("input_tokens", "output_tokens")}
+    # ChatOpenAI gives a streamed reply that follows a schema no `usage_metadata`.
+    metadata = getattr(message, "response_metadata", {})
+    counted = getattr(message, "usage_metadata", None) or metadata.get("token_usage") or {}
+    names = {"input_tokens": "prompt_tokens", "output_tokens": "completion_tokens"}
+    return {ours: int(counted.get(ours) or counted.get(theirs) or 0) for ours, theirs in names.items()}

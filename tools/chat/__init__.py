@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from tools.chat.compatible import RETRIES, Kwargs, address, azure, embedded, openai
 from tools.chat.errors import RefusedError, first_line, translated
-from tools.chat.huggingface import huggingface
+from tools.chat.router import huggingface
 from tools.errors import InputError, SetupError
 from tools.usage import UsageRecorder
 
