@@ -20,6 +20,8 @@ class Reply:
     pause: float = 0.0
     tool: str | None = None
     """Arguments for the tool that the request forces, as JSON or something like it."""
+    raw: str | None = None
+    """The whole body, in place of a completion."""
 
 
 USAGE = {"prompt_tokens": 7, "completion_tokens": 5, "total_tokens": 12}
@@ -99,13 +101,17 @@ def _handler(state: ChatServer) -> type[BaseHTTPRequestHandler]:
                 self._json(
                     reply.status, {"error": {"message": reply.text or "scripted error"}}, reply.headers
                 )
+            elif reply.raw is not None:
+                self._send(200, reply.raw.encode(), {})
             elif body.get("stream"):
                 self._stream(_message(reply, body), state.counts and bool(body.get("stream_options")))
             else:
                 self._json(200, _completion(_message(reply, body), state.counts), {})
 
         def _json(self, status: int, value: object, headers: dict[str, str]) -> None:
-            data = json.dumps(value).encode()
+            self._send(status, json.dumps(value).encode(), headers)
+
+        def _send(self, status: int, data: bytes, headers: dict[str, str]) -> None:
             self.send_response(status)
             for name, header in {"Content-Type": "application/json", **headers}.items():
                 self.send_header(name, header)

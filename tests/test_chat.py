@@ -98,6 +98,16 @@ async def test_errors_of_the_server(
     assert len(server.requests) == (3 if reply.status in {429, 500, 503} else 1)
 
 
+@pytest.mark.parametrize(
+    "raw", ["<html>Welcome!</html>", "{}", '{"choices": null}', '{"choices": [7]}', "", "null"]
+)
+@pytest.mark.parametrize("structured", [False, True])
+async def test_a_server_that_is_none_for_chat(chat_server: Serve, raw: str, structured: bool) -> None:
+    chat = await chat_model(f"{chat_server(lambda body: Reply(raw=raw)).url}#m")
+    with pytest.raises(ModelError, match=r"m (answered in a form|gave no usable)"), translated(chat):
+        await (chat.bind(response_format={"type": "json_object"}) if structured else chat).ainvoke("Hello")
+
+
 async def test_a_server_that_recovers_is_asked_again(chat_server: Serve) -> None:
     replies = [Reply("busy", 503, {"retry-after-ms": "1"}), Reply("Fine.")]
     server = chat_server(lambda body: replies[min(len(server.requests), 2) - 1])

@@ -57,7 +57,8 @@ class translated:  # noqa: N801 - read as a verb: `with translated(chat): ...`
         status = getattr(error, "status_code", None) or getattr(
             getattr(error, "response", None), "status_code", None
         )
-        if isinstance(status, int):
+        # Clients put the response also on what they raise for a good one that they cannot read.
+        if isinstance(status, int) and status >= 300:
             return self._from_status(status, first_line(error))
         names = {base.__name__ for base in type(error).__mro__}
         if names & TIMEOUTS:
@@ -66,6 +67,10 @@ class translated:  # noqa: N801 - read as a verb: `with translated(chat): ...`
             return TransientError(f"{self.name} cannot be reached; check the network and the address.")
         if names & REFUSALS:
             return ModelError(f"{self.name} gave no usable answer: {first_line(error)}")
+        if names & UNREADABLE:
+            return ModelError(
+                f"{self.name} answered in a form that its client cannot read; check the address of the server."
+            )
         return None
 
     def _from_status(self, status: int, said: str) -> HuggingGPTError:
@@ -86,6 +91,8 @@ class translated:  # noqa: N801 - read as a verb: `with translated(chat): ...`
 TIMEOUTS = {"APITimeoutError", "TimeoutException", "TimeoutError"}
 UNREACHABLE = {"APIConnectionError", "TransportError", "ConnectionError"}
 REFUSALS = {"OpenAIError", "APIError", "HTTPError"}
+UNREADABLE = {"ValueError", "LookupError", "TypeError", "AttributeError"}
+"""What clients raise for a reply of the wrong form, such as a web page."""
 TOO_LONG = re.compile(r"context[_ ](?:size|length|window)|maximum context", re.IGNORECASE)
 """How servers say that a request does not fit into the model's context."""
 OF_THE_FORM = re.compile(r"response.?format|schema|\btools?\b|tool.?choice|parameter", re.IGNORECASE)
