@@ -9,10 +9,11 @@ from chat_server import ChatServer, Reply, Script, said
 from langchain_core.language_models import BaseChatModel
 from langchain_core.language_models.fake_chat_models import FakeListChatModel
 from langchain_core.messages import HumanMessage, SystemMessage
-from pydantic import JsonValue
+from langchain_openai import ChatOpenAI
+from pydantic import JsonValue, SecretStr
 
 from tools import structured
-from tools.chat import RefusedError, chat_model
+from tools.chat import RefusedError, chat_model, name_of
 from tools.errors import HuggingGPTError, InputError, SetupError, TransientError
 from tools.structured import ask_json, list_schema, without_thoughts
 
@@ -82,6 +83,9 @@ async def test_what_is_kept_is_kept_by_model(chat_server: Serve) -> None:
     await ask(server)
     await ask(server, "other")
     assert ways(server)[3:] == ["json_schema", "function_calling", "prompt"]
+    namesake = chat_server(able("json_schema"))
+    await ask(namesake)
+    assert ways(namesake) == ["json_schema"]
 
 
 async def test_each_way_carries_the_schema(chat_server: Serve) -> None:
@@ -131,7 +135,8 @@ async def test_a_server_that_takes_nothing_is_told_and_not_kept(chat_server: Ser
         TEXT.replace('"', "'"),
         f"<think>Maybe {{'tasks': []}}?</think>\n{TEXT}",
         f"Maybe {{'tasks': []}}?\n</think>\n{TEXT}",
-        f"Some {{words}}, then {TEXT}",
+        f"Some {{words}}, then {TEXT} and [more].",
+        f'Mind {{braces}} and "quotes.\n```json\n{TEXT}\n```',
     ],
 )
 async def test_a_server_that_ignores_the_schema(chat_server: Serve, text: str) -> None:
@@ -179,6 +184,11 @@ async def test_a_profile_rules_ways_out(
 
 async def test_an_integration_that_offers_nothing_is_asked_in_the_prompt() -> None:
     assert await ask_with(FakeListChatModel(responses=[f"Here: {TEXT}"])) == PLAN
+
+
+def test_clients_that_others_made_have_names_too() -> None:
+    one, other = (ChatOpenAI(model=name, api_key=SecretStr("none")) for name in ("one", "other"))
+    assert "" != name_of(one) != name_of(other)
 
 
 def test_only_thoughts_are_dropped() -> None:

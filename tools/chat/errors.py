@@ -93,7 +93,7 @@ UNREACHABLE = {"APIConnectionError", "TransportError", "ConnectionError"}
 REFUSALS = {"OpenAIError", "APIError", "HTTPError"}
 UNREADABLE = {"ValueError", "LookupError", "TypeError", "AttributeError"}
 """What clients raise for a reply of the wrong form, such as a web page."""
-TOO_LONG = re.compile(r"context[_ ](?:size|length|window)|maximum context", re.IGNORECASE)
+TOO_LONG = re.compile(r"context[_ ](?:size|length|window)", re.IGNORECASE)
 """How servers say that a request does not fit into the model's context."""
 OF_THE_FORM = re.compile(r"response.?format|schema|\btools?\b|tool.?choice|parameter", re.IGNORECASE)
 """How servers that answer 404 say that it is not the model that is missing but something it should do."""
