@@ -204,6 +204,11 @@ async def test_language_tasks(
     assert all(word in said(server.requests[0]) for word in words)
 
 
+async def test_what_a_model_thinks_aloud_is_no_result(chat_server: Serve) -> None:
+    server = chat_server(lambda body: "<think>Short, then.</think>\n\nThe reply.")
+    assert (await run_chat("summarization", f"{server.url}#m", {"text": TEXT})).text == "The reply."
+
+
 @pytest.mark.parametrize("task", ["text-classification", "zero-shot-classification"])
 async def test_classification_is_held_to_its_labels(chat_server: Serve, task: str) -> None:
     server = chat_server(lambda body: '{"label": "refund"}')
