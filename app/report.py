@@ -28,6 +28,7 @@ def report(thread: str, state: State, seconds: float) -> dict[str, Any]:
         "results": {id_: _result(each) for id_, each in in_order(state)},
         "answer": answer_of(state),
         "files": [path for _, path in files(state)],
+        "usage": [call.model_dump() for call in state.usage],
         "seconds": round(seconds, 3),
     }
 

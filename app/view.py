@@ -14,6 +14,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from app.report import files as files_made
+from app.usage import show_usage
 from graph.files import files_of
 from graph.respond import answer_of
 from graph.state import Assignment, Input, Plan, State, Task, TaskResult
@@ -100,6 +101,7 @@ class View:
             self.console.print(f"\n{rest}", markup=False, highlight=False, soft_wrap=True)
         show_texts(self.console, state)
         show_files(self.console, state)
+        show_usage(self.console, state.usage)
         self.console.print(f"\nThread {thread}", style="dim", highlight=False)
 
     def _updated(self, update: Mapping[str, Any]) -> None:

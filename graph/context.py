@@ -20,8 +20,8 @@ class Context(BaseSettings):
     model: str = Field(
         default=EMBEDDED,
         title="Chat model",
-        description="`embedded`, `openai:NAME`, `huggingface:REPO`, an OpenAI-compatible address, or any "
-        "`provider:model` string that LangChain knows.",
+        description="`embedded`, `openai:NAME`, `azure:DEPLOYMENT`, `huggingface:OWNER/NAME`, an OpenAI-compatible "
+        "address, or any `provider:model` string that LangChain knows.",
     )
     planner: PlannerName = Field(
         default="auto",

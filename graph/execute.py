@@ -15,6 +15,7 @@ from graph.board import Board, board_of
 from graph.context import Context, context_of
 from graph.events import TaskEvent
 from graph.state import Assignment, Frozen, State, Task, TaskError, TaskResult
+from tools.usage import recorded
 
 NOT_ASSIGNED = Assignment(reason="No model was chosen for this task.")
 
@@ -54,7 +55,7 @@ async def execute(sent: dict[str, Any], runtime: Runtime[Context]) -> dict[str, 
         runtime: The run's context and stream.
 
     Returns:
-        `{"results": {id: result}}`, or nothing when the task defers to the next superstep.
+        `{"results": {id: result}}` and the chat calls made, or nothing when the task defers to the next superstep.
     """
     call, info = Call.model_validate(sent), runtime.execution_info
     task = call.task
@@ -66,15 +67,16 @@ async def execute(sent: dict[str, Any], runtime: Runtime[Context]) -> dict[str, 
     try:
         sources = await _sources(call, board)
         if sources is not None:
-            result = _skip(task, sources) or await attempt(
-                task, call.assignment, sources, context_of(runtime), runtime.stream_writer
-            )
+            with recorded(task.id) as usage:
+                result = _skip(task, sources) or await attempt(
+                    task, call.assignment, sources, context_of(runtime), runtime.stream_writer
+                )
     finally:
         board.settle(task.id, result)
     if result is None:
         return {}
     runtime.stream_writer(_ended(task, result))
-    return {"results": {task.id: result}}
+    return {"results": {task.id: result}, "usage": usage}
 
 
 async def _sources(call: Call, board: Board) -> dict[str, TaskResult] | None:

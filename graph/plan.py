@@ -20,6 +20,7 @@ from tools.errors import InputError, ModelError
 from tools.experts.embedder import embed
 from tools.outputs import Artifact
 from tools.tasks import TASKS
+from tools.usage import recorded
 
 HISTORY = 8
 """Messages of the conversation that the planner reads."""
@@ -39,12 +40,14 @@ async def plan(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
         raise InputError("The request is empty: say what you want to have done.")
     context = context_of(runtime)
     notes: list[str] = []
-    made = await _by_chat_model(state, context, notes) if context.uses_llm_planner else None
+    with recorded("plan") as usage:
+        made = await _by_chat_model(state, context, notes) if context.uses_llm_planner else None
     made = made or await _by_retrieval(state)
     for note in notes:
         runtime.stream_writer(NoteEvent(type="note", text=note))
-    # The reducer of `results` merges: only Overwrite clears what the turn before left there.
-    return {"plan": made, "assignments": {}, "results": Overwrite({}), "notes": notes}
+    # The reducers of `results` and `usage` merge: only Overwrite clears what the turn before left there.
+    cleared = {"assignments": {}, "results": Overwrite({}), "usage": Overwrite(usage)}
+    return {"plan": made, "notes": notes, **cleared}
 
 
 def route(state: State) -> str:

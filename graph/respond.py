@@ -15,6 +15,8 @@ from tools.artifacts import store
 from tools.chat import EMBEDDED, chat_model, translated
 from tools.errors import HuggingGPTError
 from tools.outputs import Artifact
+from tools.structured import without_thoughts
+from tools.usage import recorded
 
 HISTORY = 8
 """Messages that the chat model reads when it converses."""
@@ -45,16 +47,18 @@ async def respond(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
 
     Returns:
         `{"messages": [answer]}`: a text block of prose, one with the table of what was done, then a block for
-        each file and each text that a later turn may refer to.
+        each file and each text that a later turn may refer to; and the chat calls made.
     """
     context, done = context_of(runtime), _done(state)
-    prose = await _report(state, context, done) if done else await _converse(state, context)
-    parts = [str(prose.text).strip(), *state.notes, *_failures(done)]
+    with recorded("respond") as usage:
+        prose = await _report(state, context, done) if done else await _converse(state, context)
+    parts = [without_thoughts(str(prose.text)), *state.notes, *_failures(done)]
     content: list[Any] = [{"type": "text", "text": "\n\n".join(filter(None, parts))}]
     if done:
         content.append({"type": "text", "text": "\n\n" + table(done)})
     content += [block(file) for file in await asyncio.to_thread(_files, done)]
-    return {"messages": [AIMessage(content=content, id=prose.id, usage_metadata=prose.usage_metadata)]}
+    answer = AIMessage(content=content, id=prose.id, usage_metadata=prose.usage_metadata)
+    return {"messages": [answer], "usage": usage}
 
 
 def answer_of(state: State) -> str:

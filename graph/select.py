@@ -19,6 +19,7 @@ from tools.experts.embedder import embed
 from tools.models import Model, shortlist, why_none
 from tools.models.rank import ranked
 from tools.structured import ask_json, list_schema
+from tools.usage import recorded
 
 Shortlists = dict[str, list[Model]]
 """Candidates by task id, best first."""
@@ -32,14 +33,16 @@ async def select(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
     """Assign models to all tasks of the plan in one call; no call where no task has two candidates.
 
     Returns:
-        `{"assignments": {task id: assignment}}`.
+        `{"assignments": {task id: assignment}}` and the chat calls made.
     """
     context, plan = context_of(runtime), state.plan or Plan()
     shortlists = await _shortlists(state, context)
     chosen: Choices = {}
-    if context.model != EMBEDDED and any(len(models) > 1 for models in shortlists.values()):
-        chosen = await _ranked(state, context, shortlists)
-    return {"assignments": await asyncio.to_thread(_assignments, plan, shortlists, chosen, context)}
+    with recorded("select") as usage:
+        if context.model != EMBEDDED and any(len(models) > 1 for models in shortlists.values()):
+            chosen = await _ranked(state, context, shortlists)
+    assignments = await asyncio.to_thread(_assignments, plan, shortlists, chosen, context)
+    return {"assignments": assignments, "usage": usage}
 
 
 async def _shortlists(state: State, context: Context) -> Shortlists:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from graphlib import CycleError, TopologicalSorter
+from operator import add
 from typing import Annotated, Literal, Self
 
 from langchain_core.messages import AnyMessage, convert_to_messages
@@ -10,6 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 
 from tools.outputs import Output
 from tools.tasks import TASKS, TaskRow
+from tools.usage import ChatCall
 
 Status = Literal["ok", "failed", "skipped"]
 
@@ -185,6 +187,8 @@ class State(Request):
     """Results by task id; they come in one by one while tasks run."""
     notes: list[str] = Field(default_factory=list)
     """What the user should know of how the plan came about, such as a fallback that was taken."""
+    usage: Annotated[list[ChatCall], add] = Field(default_factory=list)
+    """The chat calls of this turn, with their tokens and seconds."""
 
     @property
     def unfinished(self) -> tuple[Task, ...]:

@@ -12,26 +12,38 @@ from typing import Any
 
 @dataclass
 class Reply:
-    """One answer: its text, or an HTTP error, after a pause."""
+    """One answer: its text and the arguments of a tool call, or an HTTP error, after a pause."""
 
     text: str = ""
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     pause: float = 0.0
+    tool: str | None = None
+    """Arguments for the tool that the request forces, as JSON or something like it."""
+    raw: str | None = None
+    """The whole body, in place of a completion."""
 
 
+USAGE = {"prompt_tokens": 7, "completion_tokens": 5, "total_tokens": 12}
+"""What every reply is said to have taken."""
 Script = Callable[[dict[str, Any]], Reply | str]
 """Answers the body of a chat completion request."""
 
 
 @dataclass
 class ChatServer:
-    """Address of the running server and every request body it got."""
+    """Address of the running server and every request it got."""
 
     url: str = ""
     script: Script = lambda body: "Fine."
     requests: list[dict[str, Any]] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)
+    paths: list[str] = field(default_factory=list)
+    """Path and query of every chat request."""
+    headers: list[dict[str, str]] = field(default_factory=list)
+    """Headers of every chat request, names in lower case."""
+    counts: bool = True
+    """Whether it reports the tokens of its replies."""
 
 
 def said(body: dict[str, Any]) -> str:
@@ -56,7 +68,7 @@ def serve(script: Script) -> Iterator[ChatServer]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(state))
     server.daemon_threads = True
     state.url = f"http://127.0.0.1:{server.server_address[1]}/v1"
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
     try:
         yield state
@@ -79,21 +91,27 @@ def _handler(state: ChatServer) -> type[BaseHTTPRequestHandler]:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             state.requests.append(body)
             state.keys.append(self.headers.get("Authorization", ""))
-            self._answer(as_reply(state.script(body)), bool(body.get("stream")))
+            state.paths.append(self.path)
+            state.headers.append({name.lower(): value for name, value in self.headers.items()})
+            self._answer(as_reply(state.script(body)), body)
 
-        def _answer(self, reply: Reply, stream: bool) -> None:
+        def _answer(self, reply: Reply, body: dict[str, Any]) -> None:
             time.sleep(reply.pause)
             if reply.status != 200:
                 self._json(
                     reply.status, {"error": {"message": reply.text or "scripted error"}}, reply.headers
                 )
-            elif stream:
-                self._stream(reply.text)
+            elif reply.raw is not None:
+                self._send(200, reply.raw.encode(), {})
+            elif body.get("stream"):
+                self._stream(_message(reply, body), state.counts and bool(body.get("stream_options")))
             else:
-                self._json(200, _completion(reply.text), {})
+                self._json(200, _completion(_message(reply, body), state.counts), {})
 
         def _json(self, status: int, value: object, headers: dict[str, str]) -> None:
-            data = json.dumps(value).encode()
+            self._send(status, json.dumps(value).encode(), headers)
+
+        def _send(self, status: int, data: bytes, headers: dict[str, str]) -> None:
             self.send_response(status)
             for name, header in {"Content-Type": "application/json", **headers}.items():
                 self.send_header(name, header)
@@ -101,14 +119,18 @@ def _handler(state: ChatServer) -> type[BaseHTTPRequestHandler]:
             self.end_headers()
             self.wfile.write(data)
 
-        def _stream(self, content: str) -> None:
+        def _stream(self, message: dict[str, Any], counts: bool) -> None:
             self.send_response(200)
             self.send_header("Content-Type", "text/event-stream")
             self.send_header("Connection", "close")
             self.end_headers()
-            for word in content.split(" "):
+            for word in (message["content"] or "").split(" "):
                 self._event(_chunk({"role": "assistant", "content": word + " "}, None))
+            if calls := message.get("tool_calls"):
+                self._event(_chunk({"tool_calls": [{"index": 0, **calls[0]}]}, None))
             self._event(_chunk({}, "stop"))
+            if counts:
+                self._event({**_chunk({}, None), "choices": [], "usage": USAGE})
             self.wfile.write(b"data: [DONE]\n\n")
             self.close_connection = True
 
@@ -119,9 +141,15 @@ def _handler(state: ChatServer) -> type[BaseHTTPRequestHandler]:
     return Handler
 
 
-def _completion(content: str) -> dict[str, Any]:
-    message = {"role": "assistant", "content": content}
-    usage = {"prompt_tokens": 7, "completion_tokens": 5, "total_tokens": 12}
+def _message(reply: Reply, body: dict[str, Any]) -> dict[str, Any]:
+    message: dict[str, Any] = {"role": "assistant", "content": reply.text}
+    if reply.tool is not None:
+        called = {"name": body["tools"][0]["function"]["name"], "arguments": reply.tool}
+        message["tool_calls"] = [{"id": "call", "type": "function", "function": called}]
+    return message
+
+
+def _completion(message: dict[str, Any], counts: bool) -> dict[str, Any]:
     choice = {"index": 0, "message": message, "finish_reason": "stop"}
     return {
         "id": "c",
@@ -129,11 +157,11 @@ def _completion(content: str) -> dict[str, Any]:
         "created": 0,
         "model": "scripted",
         "choices": [choice],
-        "usage": usage,
+        **({"usage": USAGE} if counts else {}),
     }
 
 
-def _chunk(delta: dict[str, str], finish: str | None) -> dict[str, Any]:
+def _chunk(delta: dict[str, Any], finish: str | None) -> dict[str, Any]:
     choice = {"index": 0, "delta": delta, "finish_reason": finish}
     return {
         "id": "c",

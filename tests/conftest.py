@@ -15,7 +15,10 @@ from huggingface_hub import constants
 from tools.artifacts import store
 from tools.settings import Settings, settings
 
-KEYS = ("OPENAI_API_KEY", "HF_TOKEN", "LANGSMITH_API_KEY", "LANGSMITH_TRACING", "OPENAI_BASE_URL")
+KEYS = (
+    "OPENAI_API_KEY", "HF_TOKEN", "LANGSMITH_API_KEY", "LANGSMITH_TRACING", "OPENAI_BASE_URL",
+    "AZURE_OPENAI_ENDPOINT", "AZURE_OPENAI_API_KEY", "AZURE_OPENAI_AD_TOKEN", "OPENAI_API_VERSION",
+)  # fmt: skip
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,7 @@ import pytest
 from chat_server import ChatServer, Reply, Script, said
 from langchain_openai import ChatOpenAI
 
-from tools.chat import chat_model, translated
+from tools.chat import RefusedError, chat_model, translated
 from tools.errors import InputError, ModelError, SetupError, TransientError
 from tools.experts.chat import run_chat
 from tools.experts.pieces import cut, pieces
@@ -75,8 +75,10 @@ async def test_limits_reach_the_server(chat_server: Serve) -> None:
         (Reply("no", 402), SetupError, "quota"),
         (Reply("no", 403), SetupError, "not allowed"),
         (Reply("no such model", 404), SetupError, "no model m"),
-        (Reply(f"bad value {KEY}", 400), ModelError, "bad value"),
+        (Reply(f"bad value {KEY}", 400), RefusedError, "bad value"),
+        (Reply("No endpoints found that support tool use", 404), RefusedError, "tool use"),
         (Reply("exceed_context_size_error", 400), InputError, "too long"),
+        (Reply("This model's maximum context length is 8 tokens", 400), InputError, "too long"),
         (Reply("slow down", 429, {"retry-after-ms": "1"}), TransientError, "later"),
         (Reply("insufficient_quota", 429, {"retry-after-ms": "1"}), SetupError, "quota"),
         (Reply("broken", 500, {"retry-after-ms": "1"}), TransientError, "status 500"),
@@ -96,6 +98,16 @@ async def test_errors_of_the_server(
     assert len(server.requests) == (3 if reply.status in {429, 500, 503} else 1)
 
 
+@pytest.mark.parametrize(
+    "raw", ["<html>Welcome!</html>", "{}", '{"choices": null}', '{"choices": [7]}', "", "null"]
+)
+@pytest.mark.parametrize("structured", [False, True])
+async def test_a_server_that_is_none_for_chat(chat_server: Serve, raw: str, structured: bool) -> None:
+    chat = await chat_model(f"{chat_server(lambda body: Reply(raw=raw)).url}#m")
+    with pytest.raises(ModelError, match=r"m (answered in a form|gave no usable)"), translated(chat):
+        await (chat.bind(response_format={"type": "json_object"}) if structured else chat).ainvoke("Hello")
+
+
 async def test_a_server_that_recovers_is_asked_again(chat_server: Serve) -> None:
     replies = [Reply("busy", 503, {"retry-after-ms": "1"}), Reply("Fine.")]
     server = chat_server(lambda body: replies[min(len(server.requests), 2) - 1])
@@ -111,7 +123,7 @@ async def test_a_server_that_hangs(chat_server: Serve) -> None:
 
 @pytest.mark.parametrize("name", ["http://127.0.0.1:9/v1", "http://127.0.0.1:9/v1#m"])
 async def test_no_server_at_the_address(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tools.chat.RETRIES", 0)
+    monkeypatch.setattr("tools.chat.compatible.RETRIES", 0)
     with pytest.raises(TransientError, match="cannot be reached"):
         await ask(name)
 
@@ -121,6 +133,7 @@ async def test_no_server_at_the_address(name: str, monkeypatch: pytest.MonkeyPat
     [
         ("openai:gpt-x", "OPENAI_API_KEY"),
         ("huggingface:Qwen/Qwen3-8B", "HF_TOKEN"),
+        ("azure:gpt-x", "AZURE_OPENAI_ENDPOINT and AZURE_OPENAI_API_KEY and OPENAI_API_VERSION"),
         ("anthropic:claude", "langchain-anthropic"),
         ("nosuch:model", "nosuch:model.*use `embedded`"),
     ],
@@ -142,15 +155,6 @@ async def test_an_address_with_a_password_is_refused_without_repeating_it() -> N
     with pytest.raises(InputError, match="HUGGINGGPT_API_KEY") as caught:
         await chat_model("http://me:secret@127.0.0.1:9/v1#x")
     assert "secret" not in str(caught.value)
-
-
-async def test_huggingface_client_carries_the_token(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HF_TOKEN", "hf_abcdefghij")
-    settings.cache_clear()
-    chat = await chat_model("huggingface:Qwen/Qwen3-8B", max_tokens=5)
-    assert translated(chat).key == "HF_TOKEN"
-    assert translated(chat).name == "Qwen/Qwen3-8B"
-    assert "hf_abcdefghij" not in repr(chat)
 
 
 def test_clients_work_in_several_event_loops(chat_server: Serve) -> None:
@@ -198,6 +202,11 @@ async def test_language_tasks(
     server = chat_server(lambda body: " The reply. ")
     assert (await run_chat(task, f"{server.url}#m", inputs)).text == "The reply."
     assert all(word in said(server.requests[0]) for word in words)
+
+
+async def test_what_a_model_thinks_aloud_is_no_result(chat_server: Serve) -> None:
+    server = chat_server(lambda body: "<think>Short, then.</think>\n\nThe reply.")
+    assert (await run_chat("summarization", f"{server.url}#m", {"text": TEXT})).text == "The reply."
 
 
 @pytest.mark.parametrize("task", ["text-classification", "zero-shot-classification"])

@@ -82,7 +82,9 @@ def test_a_run_shows_plan_tasks_answer_and_thread(chat_server: Start) -> None:
         number for number, line in enumerate(lines) if line.startswith("1 summarization: done")
     )
     assert done.stdout.count("It is forty-two.") == 1
+    assert lines[-3].startswith("5 chat calls, 35 tokens in, 25 out, ")
     assert lines[-1] == "Thread mine"
+    assert lines[-3] in hugginggpt("show", "mine").stdout
 
 
 def test_json_is_one_object_and_nothing_else(chat_server: Start, tmp_path: Path) -> None:
@@ -96,7 +98,9 @@ def test_json_is_one_object_and_nothing_else(chat_server: Start, tmp_path: Path)
     assert process.returncode == 1
     assert stdout.count("\n") == 1
     value = json.loads(stdout)
-    assert list(value) == ["thread_id", "plan", "assignments", "results", "answer", "files", "seconds"]
+    keys = ["thread_id", "plan", "assignments", "results", "answer", "files", "usage", "seconds"]
+    assert list(value) == keys
+    assert [call["purpose"] for call in value["usage"]] == ["plan", "0", "1", "respond"]
     assert value["plan"] == [
         {**FIRST, "id": 0, "dep": [-1]},
         {**SECOND, "id": 1, "dep": [0]},

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 
 import pytest
-from chat_server import ChatServer, Reply, Script
+from chat_server import ChatServer, Reply, Script, said
 from langchain_core.messages import AIMessage, BaseMessage
 
 from graph.agent import build
@@ -76,7 +76,7 @@ async def test_a_chat_model_without_a_usable_plan_is_replaced_and_it_is_said(
 
 @pytest.mark.embedded
 async def test_a_planner_that_cannot_be_asked_is_replaced(chat_server: Start) -> None:
-    server = chat_server(lambda body: Reply(status=400) if "response_format" in body else "guten Morgen")
+    server = chat_server(lambda body: Reply(status=400) if "You plan" in said(body) else "guten Morgen")
     request = Request(messages=[message("Translate 'good morning' into German.")])
     state = State(**await build().ainvoke(request, context=Context(model=server.url, k=1)))
     assert state.results["0"].status == "ok"

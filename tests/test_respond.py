@@ -53,6 +53,13 @@ async def test_failures_are_told_by_code_and_not_to_the_chat_model(chat_server: 
     assert "strike" not in said(server.requests[0])
 
 
+async def test_what_a_model_thinks_aloud_is_no_answer(chat_server: Start) -> None:
+    state = await respond(
+        chat_server(lambda body: "<think>Two?</think> Two came out.").url, ok("one"), ok("two")
+    )
+    assert answer_of(state) == "Two came out."
+
+
 async def test_the_table_comes_from_the_results(chat_server: Start) -> None:
     state = await respond(chat_server(lambda body: "x").url, ok("a | b"), FAILED)
     text = str(state.messages[-1].text)

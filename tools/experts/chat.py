@@ -13,7 +13,7 @@ from tools.errors import InputError, ModelError, TransientError
 from tools.experts.labels import labels_of
 from tools.experts.pieces import cut, pieces
 from tools.outputs import Draft
-from tools.structured import ask_json
+from tools.structured import ask_json, without_thoughts
 
 EMBEDDED_BYTES = 12_000
 """Longest text the embedded model is given at once: about 3,000 tokens, a minute on two cores."""
@@ -39,7 +39,7 @@ class _Call:
         """Ask with the task's prompt and return the reply, which is never empty."""
         with translated(self.chat):
             reply = await self.chat.ainvoke([HumanMessage(render(f"tasks/{self.task}", **values))])
-        if text := str(reply.text).strip().strip("-").strip():
+        if text := without_thoughts(str(reply.text)).strip("-").strip():
             return text
         raise ModelError("The chat model gave an empty answer.")
 
