@@ -2,9 +2,10 @@
 
 from tools.errors import ModelError
 from tools.experts.engine import Job, Run
+from tools.experts.pipelines import vision
 from tools.outputs import Draft
 
-TASKS: dict[str, Run] = {}
+TASKS: dict[str, Run] = {**vision.TASKS}
 """What this engine can do, by task row."""
 
 
@@ -13,6 +14,7 @@ def run(job: Job) -> Draft:
 
     Raises:
         InputError: An input is of no use.
+        SetupError: The model needs a library that is not installed.
         ModelError: The model's folder is missing, or it cannot do the task.
     """
     if job.task not in TASKS or job.model is None:

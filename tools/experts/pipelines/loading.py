@@ -1,10 +1,17 @@
 """Loading transformers pipelines."""
 
+import re
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from tools.errors import ModelError, SetupError
 from tools.experts.devices import AUTO, device_for, dtype_for
+from tools.experts.engine import Job
+from tools.experts.pipelines.adjustments import arguments
+
+_NEEDED = re.compile(r"requires the (\w+) library|Missing optional dependencies: (\w+)")
+"""How transformers says that a library of the model is missing."""
 
 
 @cache
@@ -18,15 +25,44 @@ def load(pipeline_task: str, folder: Path, device: str = AUTO) -> Any:
 
     Returns:
         A `transformers.Pipeline`.
+
+    Raises:
+        SetupError: The model needs a library that is not installed, such as torchvision.
     """
     from transformers import pipeline
 
     where = device_for(device)
-    return pipeline(
-        pipeline_task,
-        model=str(folder),
-        device=where,
-        dtype=dtype_for(where),
-        trust_remote_code=False,
-        model_kwargs={"use_safetensors": True, "local_files_only": True},
-    )
+    try:
+        return pipeline(
+            pipeline_task,
+            model=str(folder),
+            device=where,
+            dtype=dtype_for(where),
+            trust_remote_code=False,
+            **arguments(folder),
+        )
+    except (ImportError, ValueError) as error:
+        if not (needed := _NEEDED.search(str(error))):
+            raise
+        raise missing(needed[1] or needed[2]) from error
+
+
+def missing(library: str) -> SetupError:
+    """Return the error of a model that cannot work without a library."""
+    return SetupError(f"This model needs {library}, which is not installed: pip install {library}.")
+
+
+def loaded(job: Job) -> Any:
+    """Return the pipeline that is named like the job's task, with the job's model; see `load`."""
+    return load(job.task, folder_of(job), job.device)
+
+
+def folder_of(job: Job) -> Path:
+    """Return the folder of the job's model.
+
+    Raises:
+        ModelError: There is none.
+    """
+    if job.model is None:
+        raise ModelError(f"There is no model for {job.task}.")
+    return job.model
