@@ -123,7 +123,6 @@ def oneformer(folder: Path) -> Path:
     return save(folder, model, processor, tokenizer(8))
 
 
-
 def sam(folder: Path) -> Path:
     """Trusts all of its masks fully."""
     from transformers import SamConfig, SamImageProcessorPil, SamModel
@@ -162,10 +161,14 @@ def sam(folder: Path) -> Path:
 
 
 def _firm_edges(model: Any) -> None:
-    """Make masks so sure that no change of the threshold moves their edges."""
+    """Make masks that differ from point to point, so sure that no change of the threshold moves their edges."""
     import torch
 
+    torch.manual_seed(0)
     with torch.no_grad():
+        for name, weights in model.named_parameters():
+            if weights.ndim > 1 and "iou" not in name:
+                weights.normal_(std=0.3)
         for network in model.mask_decoder.output_hypernetworks_mlps:
             network.proj_out.weight.mul_(1e6)
             network.proj_out.bias.mul_(1e6)
@@ -176,7 +179,10 @@ def glpn(folder: Path) -> Path:
     from transformers import GLPNConfig, GLPNForDepthEstimation, GLPNImageProcessorPil
 
     config = GLPNConfig(
-        hidden_sizes=[4, 8, 8, 8], depths=[1, 1, 1, 1], num_attention_heads=[1, 1, 1, 1], decoder_hidden_size=8
+        hidden_sizes=[4, 8, 8, 8],
+        depths=[1, 1, 1, 1],
+        num_attention_heads=[1, 1, 1, 1],
+        decoder_hidden_size=8,
     )
     return save(folder, GLPNForDepthEstimation(config), GLPNImageProcessorPil())
 

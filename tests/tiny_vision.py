@@ -3,10 +3,16 @@
 Where a weight is set, the model has one known answer.
 """
 
+import json
+import re
 from pathlib import Path
 from typing import Any
 
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
+
+from tools.experts.engine import Job
+from tools.experts.engines import ENGINES, run_job
+from tools.outputs import Draft
 
 LABELS = ("cat", "dog", "bird")
 WORDS = (
@@ -27,6 +33,8 @@ WORDS = (
 )
 SIDE = 64
 """Pixels per side of the pictures that the models see."""
+PROJECTION = 16
+"""Size of the vectors that CLIP compares."""
 SQUARE = {"height": SIDE, "width": SIDE}
 
 
@@ -95,7 +103,7 @@ def two_towers() -> dict[str, Any]:
         "num_hidden_layers": 1,
         "num_attention_heads": 2,
         "intermediate_size": 16,
-        "projection_dim": 16,
+        "projection_dim": PROJECTION,
     }
     text = {
         "vocab_size": len(WORDS),
@@ -110,7 +118,7 @@ def two_towers() -> dict[str, Any]:
 def clip(folder: Path) -> Path:
     from transformers import CLIPConfig, CLIPImageProcessorPil, CLIPModel
 
-    model = CLIPModel(CLIPConfig(**two_towers(), projection_dim=16))
+    model = CLIPModel(CLIPConfig(**two_towers(), projection_dim=PROJECTION))
     return save(folder, model, CLIPImageProcessorPil(size=SQUARE, crop_size=SQUARE), tokenizer())
 
 
@@ -125,7 +133,7 @@ def siglip(folder: Path) -> Path:
 def owlvit(folder: Path) -> Path:
     from transformers import OwlViTConfig, OwlViTForObjectDetection, OwlViTImageProcessorPil
 
-    model = OwlViTForObjectDetection(OwlViTConfig(**two_towers(), projection_dim=16))
+    model = OwlViTForObjectDetection(OwlViTConfig(**two_towers(), projection_dim=PROJECTION))
     return save(folder, model, OwlViTImageProcessorPil(size=SQUARE, do_center_crop=False), tokenizer())
 
 
@@ -166,11 +174,11 @@ def resnet() -> Any:
     )
 
 
-def detr_config() -> Any:
+def detr_config(backbone: Any = None) -> Any:
     from transformers import DetrConfig
 
     return DetrConfig(
-        backbone_config=resnet(),
+        backbone_config=backbone or resnet(),
         d_model=16,
         encoder_layers=1,
         decoder_layers=1,
@@ -183,12 +191,38 @@ def detr_config() -> Any:
     )
 
 
-def detr(folder: Path) -> Path:
+def detr(folder: Path, backbone: Any = None) -> Path:
     from transformers import DetrForObjectDetection, DetrImageProcessorPil
 
-    model = DetrForObjectDetection(detr_config())
+    model = DetrForObjectDetection(detr_config(backbone))
     dogs_in_the_middle(model)
     return save(folder, model, DetrImageProcessorPil(size=SQUARE))
+
+
+def _timm_name(key: str) -> str:
+    """Return the name that timm gives to a weight of a ResNet."""
+    key = key.replace("embedder.embedder.convolution", "conv1").replace(
+        "embedder.embedder.normalization", "bn1"
+    )
+    key = key.replace("shortcut.convolution", "downsample.0").replace(
+        "shortcut.normalization", "downsample.1"
+    )
+    key = re.sub(r"encoder\.stages\.(\d)\.layers", lambda found: f"layer{int(found[1]) + 1}", key)
+    key = re.sub(r"layer\.(\d)\.convolution", lambda found: f"conv{int(found[1]) + 1}", key)
+    return re.sub(r"layer\.(\d)\.normalization", lambda found: f"bn{int(found[1]) + 1}", key)
+
+
+def as_timm(folder: Path, *, name: str) -> Path:
+    """Save a DETR as it is published: its ResNet's weights, which must be of full size, named as timm does."""
+    from safetensors.torch import load_file, save_file
+
+    weights = load_file(folder / "model.safetensors")
+    renamed = {_timm_name(key): value for key, value in weights.items()}
+    save_file(renamed, folder / "model.safetensors", {"format": "pt"})
+    config = json.loads((folder / "config.json").read_text())
+    config |= {"backbone_config": None, "use_timm_backbone": True, "backbone": name}
+    (folder / "config.json").write_text(json.dumps(config))
+    return folder
 
 
 def rt_detr(folder: Path) -> Path:
@@ -271,3 +305,11 @@ def swin() -> Any:
         window_size=4,
         out_features=["stage1", "stage2", "stage3", "stage4"],
     )
+
+
+def do(task: str, model: Path, image: Path, **inputs: str) -> Draft:
+    """Run a task the way a worker does."""
+    out = model.parent / "out"
+    out.mkdir()
+    job = Job(task=task, model=model, inputs={"image": str(image), **inputs}, out=out, device="cpu")
+    return run_job(ENGINES["pipeline"], job)

@@ -5,16 +5,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from tools.experts.pipelines.timm_resnet import without_timm
+
 Arguments = dict[str, Any]
 
 
 def arguments(folder: Path) -> Arguments:
     """Return arguments for `transformers.pipeline` that fit the model in a folder."""
-    found: Arguments = {"model_kwargs": {"use_safetensors": True}}
     config = folder / "config.json"
     kind = json.loads(config.read_bytes()).get("model_type") if config.is_file() else None
-    adjustment = ADJUSTMENTS.get(kind)
-    return found if adjustment is None else {**found, **adjustment(folder)}
+    found = ADJUSTMENTS.get(kind, lambda _: {})(folder)
+    return {**found, "model_kwargs": {"use_safetensors": True, **found.get("model_kwargs", {})}}
 
 
 def _without_class_list(folder: Path) -> Arguments:
@@ -30,5 +31,16 @@ def _without_class_list(folder: Path) -> Arguments:
     return {"image_processor": processor}
 
 
-ADJUSTMENTS: dict[str, Callable[[Path], Arguments]] = {"oneformer": _without_class_list}
+def _own_resnet(folder: Path) -> Arguments:
+    return {"model_kwargs": without_timm(folder)}
+
+
+ADJUSTMENTS: dict[str, Callable[[Path], Arguments]] = {
+    "oneformer": _without_class_list,
+    "detr": _own_resnet,
+    "conditional_detr": _own_resnet,
+    "deformable_detr": _own_resnet,
+    "dab-detr": _own_resnet,
+    "table-transformer": _own_resnet,
+}
 """By the `model_type` of the model's configuration."""

@@ -54,5 +54,5 @@ def _draft(values: Any, metric: bool, path: Any) -> Draft:
 
 def _grey(nearness: Any) -> Image.Image:
     """Return values of shape [height, width] as greys that use the full range."""
-    low, spread = nearness.min(), max(float(np.ptp(nearness)), 1e-6)
+    low, spread = nearness.min(), float(np.ptp(nearness)) or 1.0
     return Image.fromarray(((nearness - low) / spread * 255).round().astype(np.uint8))

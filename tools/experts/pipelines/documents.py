@@ -40,10 +40,14 @@ def answer(job: Job) -> Draft:
     else:
         limits = {"max_seq_len": min(pipe.tokenizer.model_max_length, MOST_TOKENS), "doc_stride": OVERLAP}
         found = pipe(image, question, word_boxes=_words(job, image.size), top_k=ANSWERS, **limits)
-    found = [one for one in found if one["answer"]]
-    if not found:
+    # Parts of the same words, which the model reads apart, are the same answer.
+    best: dict[str, Any] = {}
+    for one in found:
+        best.setdefault(one["answer"] or "", one)
+    best.pop("", None)
+    if not best:
         raise ModelError("The model found no answer on the page.")
-    return answers(found, job)
+    return answers(list(best.values()), job)
 
 
 def _words(job: Job, size: tuple[int, int]) -> list[Word]:
@@ -83,11 +87,12 @@ def _ready(pipe: Any) -> Any:
     if hasattr(pipe.image_processor, "apply_ocr"):
         pipe.image_processor.apply_ocr = False
     if pipe.model.config.model_type == "layoutlmv3":
-        pipe.model.register_forward_pre_hook(_pixels, with_kwargs=True)
+        pipe.model.register_forward_pre_hook(_look, with_kwargs=True)
+        pipe.model.register_forward_hook(_text_only, with_kwargs=True)
     return pipe
 
 
-def _pixels(model: Any, args: Any, inputs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+def _look(model: Any, args: Any, inputs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
     """Give LayoutLMv3 the page under the name it knows.
 
     The pipeline (transformers 5.23) names it as version 2 does, and version 3 would ignore it.
@@ -95,3 +100,11 @@ def _pixels(model: Any, args: Any, inputs: dict[str, Any]) -> tuple[Any, dict[st
     if "image" in inputs:
         inputs["pixel_values"] = inputs.pop("image")
     return args, inputs
+
+
+def _text_only(model: Any, args: Any, inputs: dict[str, Any], found: Any) -> Any:
+    """Cut off what LayoutLMv3 says of the page's patches, which follow the words; no answer lies there."""
+    words = inputs["input_ids"].shape[1]
+    found["start_logits"] = found["start_logits"][:, :words]
+    found["end_logits"] = found["end_logits"][:, :words]
+    return found

@@ -4,11 +4,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from tools.errors import ModelError
 from tools.experts.devices import device_for, dtype_for
 from tools.experts.engine import Job
 from tools.experts.files import picture
-from tools.experts.pipelines.loading import folder_of
+from tools.experts.pipelines.loading import explained, folder_of
 from tools.outputs import Draft
 
 
@@ -52,10 +51,9 @@ def _loaded(folder: Path, device: str) -> tuple[Any, Any, bool]:
 
     where = device_for(device)
     options: Any = {"trust_remote_code": False, "local_files_only": True}
-    model, report = AutoModel.from_pretrained(
-        folder, dtype=dtype_for(where), use_safetensors=True, output_loading_info=True, **options
-    )
-    processor = AutoImageProcessor.from_pretrained(folder, **options)
-    if processor is None:
-        raise ModelError("This model's folder says nothing about how it takes pictures.")
+    with explained():
+        processor = AutoImageProcessor.from_pretrained(folder, **options)
+        model, report = AutoModel.from_pretrained(
+            folder, dtype=dtype_for(where), use_safetensors=True, output_loading_info=True, **options
+        )
     return model.eval().to(where), processor, not any("pooler" in key for key in report["missing_keys"])

@@ -1,6 +1,8 @@
 """Loading transformers pipelines."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,8 @@ from tools.experts.pipelines.adjustments import arguments
 
 _NEEDED = re.compile(r"requires the (\w+) library|Missing optional dependencies: (\w+)")
 """How transformers says that a library of the model is missing."""
+_NO_WEIGHTS = "no file named model.safetensors"
+"""How it says that the weights are there in no form that is safe to load."""
 
 
 @cache
@@ -28,11 +32,12 @@ def load(pipeline_task: str, folder: Path, device: str = AUTO) -> Any:
 
     Raises:
         SetupError: The model needs a library that is not installed, such as torchvision.
+        ModelError: It has no weights as safetensors.
     """
     from transformers import pipeline
 
     where = device_for(device)
-    try:
+    with explained():
         return pipeline(
             pipeline_task,
             model=str(folder),
@@ -41,10 +46,21 @@ def load(pipeline_task: str, folder: Path, device: str = AUTO) -> Any:
             trust_remote_code=False,
             **arguments(folder),
         )
-    except (ImportError, ValueError) as error:
-        if not (needed := _NEEDED.search(str(error))):
-            raise
-        raise missing(needed[1] or needed[2]) from error
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """Raise what transformers says of a model that cannot be loaded as errors that say what to do; see `load`."""
+    try:
+        yield
+    except (ImportError, ValueError, OSError) as error:
+        if needed := _NEEDED.search(str(error)):
+            raise missing(needed[1] or needed[2]) from error
+        if _NO_WEIGHTS in str(error):
+            raise ModelError(
+                "This model has no weights as safetensors, the only form that is loaded."
+            ) from error
+        raise
 
 
 def missing(library: str) -> SetupError:

@@ -16,8 +16,13 @@ from tools.outputs import Draft
 
 SIDE = 1024
 """Most pixels per side that SAM gets: it works at this size, and its masks of a larger picture take gigabytes."""
+GRID = 32
+"""Points per side of the picture at which SAM looks for a thing, as its authors do."""
 POINTS = 32
 """Points that SAM tries at a time; each gives three masks of the picture's size in memory."""
+
+SAME = 0.7
+"""Overlap of the boxes of two masks above which they are of the same thing; the authors' value."""
 
 
 def segments(job: Job) -> Draft:
@@ -44,7 +49,7 @@ def masks(job: Job) -> Draft:
     pipe.image_processor.post_process_for_mask_generation = _apart
     small = image.copy()
     small.thumbnail((SIDE, SIDE))
-    reply = pipe(small, points_per_batch=POINTS)
+    reply = pipe(small, points_per_crop=GRID, points_per_batch=POINTS, crops_nms_thresh=SAME)
     pairs = zip(reply["masks"], reply["scores"].tolist(), strict=True)
     found = sorted(((m, s) for m, s in pairs if m.any()), key=lambda pair: -pair[0].sum())
     pictures = [Image.fromarray(mask.astype(np.uint8) * 255).resize(image.size) for mask, _ in found]
