@@ -38,6 +38,15 @@ def test_a_label_is_whole_and_inside_the_picture(box: Box) -> None:
     assert len(rows) >= 12
 
 
+def test_a_label_wider_than_the_picture_is_cut_and_says_so() -> None:
+    drawn = boxes_on(WHITE, [Box("mmmmm " * 12, 0.9, 50, 50, 90, 90)])
+    plate = coloured(drawn, COLOURS[0])
+    rows = np.nonzero(plate.sum(1) > 20)[0]
+    assert plate[rows[2:8], -4:-1].all()
+    # The dots at the end stand low: above them is nothing but colour.
+    assert plate[rows[2:6], 188:].all()
+
+
 def test_labels_do_not_cover_each_other() -> None:
     boxes = [Box("first", 0.9, 60, 40, 150, 100), Box("other", 0.8, 60, 46, 150, 106)]
     together, alone = boxes_on(WHITE, boxes), boxes_on(WHITE, boxes[:1])

@@ -130,8 +130,8 @@ def test_depth_is_a_picture_that_uses_all_greys(
 def test_metres_are_told_and_near_is_bright(tmp_path: Path, image: Path, kind: str) -> None:
     from tools.experts.pipelines.loading import load
 
-    build = {"glpn": tiny.glpn, "depth-anything": lambda path: tiny.depth_anything(path, "metric")}[kind]
-    model = build(tmp_path / "model")
+    model = tmp_path / "model"
+    tiny.glpn(model) if kind == "glpn" else tiny.depth_anything(model, "metric")
     draft = do("depth-estimation", model, image)
     metres = load("depth-estimation", model, "cpu")(str(image))["predicted_depth"].numpy()
     assert isinstance(draft.data, dict)

@@ -14,7 +14,7 @@ from tools.errors import InputError, ModelError, SetupError
 from tools.experts import workers
 from tools.experts.engine import Job
 from tools.experts.engines import ENGINES, run_job
-from tools.experts.pipelines import TASKS
+from tools.experts.pipelines import TASKS, vision
 from tools.outputs import Draft
 
 WIDTH, HEIGHT = 80, 60
@@ -140,12 +140,14 @@ def test_named_objects_are_found(tmp_path: Path, image: Path) -> None:
 
 
 def test_grounding_dino_is_asked_its_way_and_answers_with_the_users_labels(
-    tmp_path: Path, image: Path
+    tmp_path: Path, image: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = tiny.grounding_dino(tmp_path / "model")
     draft = do("zero-shot-object-detection", model, image, labels="cat, Dog.")
     assert {one["label"] for one in items(draft)} == {"cat", "Dog."}
-    assert min(one["score"] for one in items(draft)) >= 0.3
+    monkeypatch.setattr(vision, "GROUNDED_THRESHOLD", 1.0)
+    draft = do("zero-shot-object-detection", model, image, labels="cat, Dog.")
+    assert (draft.text, draft.data) == ("No objects were found.", [])
 
 
 def test_a_pooling_that_was_never_trained_is_not_used(tmp_path: Path, image: Path) -> None:

@@ -6,6 +6,7 @@ Where a weight is set, the model has one known answer.
 import json
 import re
 from pathlib import Path
+from shutil import rmtree
 from typing import Any
 
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
@@ -308,8 +309,9 @@ def swin() -> Any:
 
 
 def do(task: str, model: Path, image: Path, **inputs: str) -> Draft:
-    """Run a task the way a worker does."""
+    """Run a task the way a worker does; the files are in a folder beside the model's."""
     out = model.parent / "out"
+    rmtree(out, ignore_errors=True)
     out.mkdir()
     job = Job(task=task, model=model, inputs={"image": str(image), **inputs}, out=out, device="cpu")
     return run_job(ENGINES["pipeline"], job)

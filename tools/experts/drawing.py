@@ -95,8 +95,9 @@ class _Tags:
 
     def size(self, text: str) -> tuple[float, float]:
         """Return width and height that a label takes."""
-        ascent, descent = self._font.getmetrics()
-        return self._draw.textlength(self._short(text), font=self._font) + 2 * self.unit, ascent + descent
+        # With letters above and below all others, so that labels are of one height.
+        height = self._draw.textbbox((0, 0), "Áy", font=self._font)[3] + 1
+        return self._draw.textlength(self._short(text), font=self._font) + 2 * self.unit, height
 
     def write(self, text: str, colour: str, spots: Sequence[Corners]) -> None:
         """Write a label at the first spot, moved into the picture, that no other label has taken."""

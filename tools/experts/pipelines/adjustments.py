@@ -13,8 +13,9 @@ Arguments = dict[str, Any]
 def arguments(folder: Path) -> Arguments:
     """Return arguments for `transformers.pipeline` that fit the model in a folder."""
     config = folder / "config.json"
-    kind = json.loads(config.read_bytes()).get("model_type") if config.is_file() else None
-    found = ADJUSTMENTS.get(kind, lambda _: {})(folder)
+    kind = json.loads(config.read_bytes()).get("model_type", "") if config.is_file() else ""
+    adjustment = ADJUSTMENTS.get(kind)
+    found = adjustment(folder) if adjustment else {}
     return {**found, "model_kwargs": {"use_safetensors": True, **found.get("model_kwargs", {})}}
 
 
