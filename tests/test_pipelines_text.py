@@ -351,7 +351,7 @@ def test_code_that_comes_with_a_model_is_not_run(tmp_path: Path) -> None:
 def test_broken_weights_are_a_sentence(tmp_path: Path) -> None:
     model = save(tmp_path / "model", bert("ForMaskedLM"), words_tokenizer())
     (model / "model.safetensors").write_bytes(b"broken")
-    with pytest.raises(ModelError, match=r"^This model cannot be loaded for fill-mask: [^\n]+$"):
+    with pytest.raises(ModelError, match=r"^This model cannot be loaded: [^\n]+$"):
         run("fill-mask", model, tmp_path / "out", text="the [MASK]")
 
 

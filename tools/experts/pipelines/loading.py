@@ -1,5 +1,8 @@
 """Loading transformers pipelines."""
 
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -8,7 +11,10 @@ from tools.errors import ModelError, SetupError
 from tools.experts.adapters import is_adapter, merged
 from tools.experts.devices import AUTO, device_for, dtype_for
 from tools.experts.engine import Job
+from tools.experts.pipelines.adjustments import arguments
 
+_NEEDED = re.compile(r"requires the (\w+) library|Missing optional dependencies: (\w+)")
+"""How transformers says that a library of the model is missing."""
 SAFE = {"use_safetensors": True}
 """How weights are loaded: never from a pickle."""
 UNLIMITED = 1_000_000
@@ -32,9 +38,18 @@ def pipe_of(job: Job, pipeline_task: str | None = None) -> Any:
         job: The job.
         pipeline_task: Name of the transformers pipeline, where it is another one than the job's task.
     """
+    return load(pipeline_task or job.task, folder_of(job), job.device, job.base)
+
+
+def folder_of(job: Job) -> Path:
+    """Return the folder of the job's model.
+
+    Raises:
+        ModelError: There is none.
+    """
     if job.model is None:
         raise ModelError(f"This model cannot do {job.task}.")
-    return load(pipeline_task or job.task, job.model, job.device, job.base)
+    return job.model
 
 
 def load(pipeline_task: str, folder: Path, device: str = AUTO, base: Path | None = None) -> Any:
@@ -67,20 +82,34 @@ def _load(pipeline_task: str, folder: Path, device: str, base: Path | None) -> A
 
 
 def _loaded(pipeline_task: str, folder: Path, device: str, base: Path | None, trained: bool = True) -> Any:
-    from safetensors import SafetensorError
-
     if not any(folder.glob("*.safetensors")):
         raise ModelError("This model has no weights in the safetensors format; no other format is loaded.")
-    try:
+    with explained():
         pipe = _pipeline(pipeline_task, folder, device, base)
         if trained:
             _check_trained(pipe, folder)
-    except ImportError as error:
-        raise SetupError(f"A library that this model needs is missing: {_line(error)}") from error
-    except (*UNLOADABLE, SafetensorError) as error:
-        raise ModelError(f"This model cannot be loaded for {pipeline_task}: {_line(error)}") from error
     _limit(pipe)
     return pipe
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """Raise what transformers says of a model that cannot be loaded as errors that say what to do; see `load`."""
+    from safetensors import SafetensorError
+
+    try:
+        yield
+    except (ImportError, *UNLOADABLE, SafetensorError) as error:
+        if needed := _NEEDED.search(str(error)):
+            raise missing(needed[1] or needed[2]) from error
+        if isinstance(error, ImportError):
+            raise SetupError(f"A library that this model needs is missing: {_line(error)}") from error
+        raise ModelError(f"This model cannot be loaded: {_line(error)}") from error
+
+
+def missing(library: str) -> SetupError:
+    """Return the error of a model that cannot work without a library."""
+    return SetupError(f"This model needs {library}, which is not installed: pip install {library}.")
 
 
 def _pipeline(pipeline_task: str, folder: Path, device: str, base: Path | None) -> Any:
@@ -96,7 +125,7 @@ def _pipeline(pipeline_task: str, folder: Path, device: str, base: Path | None) 
         device=where,
         dtype=dtype,
         trust_remote_code=False,
-        model_kwargs=dict(SAFE),
+        **arguments(folder),
         **options,
     )
 
