@@ -1,7 +1,6 @@
 """What inference providers can do: for each task type the client's method, its arguments and how its reply is read."""
 
 import base64
-import csv
 import mimetypes
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +10,7 @@ from tools.errors import InputError, ModelError
 from tools.experts import provider_replies as read
 from tools.experts.engine import Job
 from tools.experts.labels import labels_of
+from tools.experts.tables import columns
 from tools.hub import HubModel
 from tools.outputs import Draft
 
@@ -77,25 +77,12 @@ def _two_texts(job: Job, model: HubModel) -> Arguments:
     return {"sentence": job.inputs["text"], "other_sentences": [job.inputs["other_text"]]}
 
 
-def _columns(path: str) -> dict[str, list[str]]:
-    """Return a table as lists of cells by column name."""
-    delimiter = "\t" if path.endswith(".tsv") else ","
-    try:
-        with Path(path).open(encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.DictReader(file, delimiter=delimiter, restkey="", restval=""))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{Path(path).name} cannot be read as a table: {error}.") from error
-    if not rows:
-        raise InputError(f"{Path(path).name} has no rows.")
-    return {name: [str(row[name]) for row in rows] for name in rows[0] if name}
-
-
 def _table_question(job: Job, model: HubModel) -> Arguments:
-    return {"table": _columns(job.inputs["table"]), "query": job.inputs["question"]}
+    return {"table": columns(job.inputs["table"]), "query": job.inputs["question"]}
 
 
 def _table(job: Job, model: HubModel) -> Arguments:
-    return {"table": _columns(job.inputs["table"])}
+    return {"table": columns(job.inputs["table"])}
 
 
 def _message(job: Job, model: HubModel) -> Arguments:
