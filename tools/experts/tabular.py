@@ -97,7 +97,7 @@ def _config(folder: Path) -> dict[str, Any]:
 def _file(folder: Path, config: dict[str, Any]) -> Path:
     """Return the model's file; only its name is taken from the config, so that it lies in the folder."""
     named = Path(str((config.get("model") or {}).get("file", ""))).name
-    found = sorted(folder.glob("*.skops"), key=lambda path: path.name != named)
+    found = sorted(folder.glob("*.skops"), key=lambda path: (path.name != named, path.name))
     if found:
         return found[0]
     if pickles := sorted(path.name for path in folder.iterdir() if path.suffix in PICKLES):
