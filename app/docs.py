@@ -37,7 +37,7 @@ def page() -> str:
         ("Task", "Inputs", "Makes", "Engines", "Inference client", "Extra"), map(_task, TASKS.values())
     )
     engines = _table(
-        ("Engine", "Library", "Extra", "Models of", "Tasks"), (_engine(*item) for item in ENGINES.items())
+        ("Engine", "Library", "Extra", "Models of"), (_engine(*item) for item in ENGINES.items())
     )
     return "\n".join((HEAD, *tasks, "", ENGINE_HEAD, *engines, ""))
 
@@ -82,15 +82,8 @@ def _engines(task: str) -> list[tuple[str, str]]:
 
 
 def _engine(key: str, engine: Engine) -> tuple[str, ...]:
-    does = {task for task in TASKS if key in dict(_engines(task))} or (ADAPTERS if key == "provider" else ())
     extra = _extra(engine)
-    return (
-        key,
-        engine.requires,
-        f"`{extra}`" if extra else "-",
-        ", ".join(engine.libraries) or "-",
-        str(len(does)),
-    )
+    return key, engine.requires, f"`{extra}`" if extra else "-", ", ".join(engine.libraries) or "-"
 
 
 def _extra(engine: Engine) -> str:

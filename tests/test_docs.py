@@ -56,5 +56,5 @@ def test_cells(task: str, cells: tuple[str, ...]) -> None:
 
 def test_every_engine_is_listed() -> None:
     assert ENGINES.keys() <= ROWS.keys()
-    assert ROWS["skops"] == ["skops", "`tabular`", "sklearn", "2"]
+    assert ROWS["skops"] == ["skops", "`tabular`", "sklearn"]
     assert ROWS["pipeline"][1] == "-", "transformers is always installed"
