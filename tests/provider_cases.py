@@ -156,7 +156,7 @@ REPLIES: dict[str, tuple[Any, str, Any]] = {
         ["voice"],
     ),
     "text-to-speech": (WAV, "Audio of 1 kB.", None),
-    "tabular-classification": (["yes", "no"], "yes\nno", ["yes", "no"]),
+    "tabular-classification": (["yes", "no"], "yes\nno", [{"prediction": "yes"}, {"prediction": "no"}]),
     "conversational": (chat("Hello."), "Hello.", None),
 }
 """What hf-inference replies for each task, and the text and data that are made of it."""

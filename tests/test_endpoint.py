@@ -18,7 +18,7 @@ from tools.outputs import Draft
 
 OTHERS: dict[str, tuple[Any, str, Any]] = {
     "text-to-audio": REPLIES["text-to-speech"],
-    "tabular-regression": ([1.5, 2], "1.5\n2", [1.5, 2]),
+    "tabular-regression": ([1.5, 2], "1.5\n2", [{"prediction": 1.5}, {"prediction": 2}]),
 }
 """What endpoints can do and providers cannot."""
 ALL = REPLIES | OTHERS

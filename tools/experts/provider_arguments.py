@@ -5,7 +5,6 @@ model cannot do the job.
 """
 
 import base64
-import csv
 import mimetypes
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +14,7 @@ from tools.errors import InputError, ModelError
 from tools.experts import languages as codes
 from tools.experts.engine import Job
 from tools.experts.labels import labels_of
+from tools.experts.tables import columns
 from tools.hub import HubModel
 
 Arguments = dict[str, Any]
@@ -111,27 +111,14 @@ def prompt(job: Job, model: HubModel) -> Arguments:
     return {"prompt": job.inputs["text"], "max_new_tokens": CONTINUED_TOKENS}
 
 
-def _columns(path: str) -> dict[str, list[str]]:
-    """Return a table as lists of cells by column name."""
-    delimiter = "\t" if path.endswith(".tsv") else ","
-    try:
-        with Path(path).open(encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.DictReader(file, delimiter=delimiter, restkey="", restval=""))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{Path(path).name} cannot be read as a table: {error}.") from error
-    if not rows:
-        raise InputError(f"{Path(path).name} has no rows.")
-    return {name: [str(row[name]) for row in rows] for name in rows[0] if name}
-
-
 def table_question(job: Job, model: HubModel) -> Arguments:
     """Pass on the table as columns, and the question."""
-    return {"table": _columns(job.inputs["table"]), "query": job.inputs["question"]}
+    return {"table": columns(job.inputs["table"]), "query": job.inputs["question"]}
 
 
 def table(job: Job, model: HubModel) -> Arguments:
     """Pass on the table as columns."""
-    return {"table": _columns(job.inputs["table"])}
+    return {"table": columns(job.inputs["table"])}
 
 
 def message(job: Job, model: HubModel) -> Arguments:

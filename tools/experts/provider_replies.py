@@ -16,6 +16,7 @@ from tools.errors import InputError
 from tools.experts.drawing import Box, boxes_on, masks_on
 from tools.experts.engine import Job
 from tools.experts.files import picture
+from tools.experts.predictions import predicted
 from tools.outputs import Draft, Media
 from tools.sniff import HEAD, sniff
 
@@ -103,7 +104,7 @@ def predictions(reply: Any, job: Job) -> Draft:
     """One value per row of a table."""
     if not isinstance(reply, list):
         raise TypeError("no list of predictions")
-    return Draft(text="\n".join(str(value) for value in reply), data=reply)
+    return predicted(reply, job)
 
 
 def image(reply: Any, job: Job) -> Draft:
