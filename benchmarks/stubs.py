@@ -37,7 +37,10 @@ def plan_of(sources: Mapping[str, Sequence[str]], seconds: Mapping[str, float]) 
                 name=ROW,
                 inputs=(
                     Input(slot="text", value=f"{id_} {seconds[id_]:.4f}"),
-                    *(Input(slot=slot, source=of) for slot, of in zip(SOURCE_SLOTS, sources[id_], strict=False)),
+                    *(
+                        Input(slot=slot, source=of)
+                        for slot, of in zip(SOURCE_SLOTS, sources[id_], strict=False)
+                    ),
                 ),
             )
             for id_ in sources

@@ -11,6 +11,7 @@ from langgraph.types import Overwrite
 from graph.context import Context, context_of
 from graph.events import NoteEvent
 from graph.files import as_text, files_of
+from graph.kept import turn_of
 from graph.planners import llm, retrieval
 from graph.planners.wire import PlanError
 from graph.state import Plan, State
@@ -19,6 +20,7 @@ from tools.chat import chat_model
 from tools.errors import InputError, ModelError
 from tools.experts.embedder import embed
 from tools.outputs import Artifact
+from tools.results import forget
 from tools.tasks import TASKS
 
 HISTORY = 8
@@ -38,13 +40,21 @@ async def plan(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
     if not state.messages or not (str(state.messages[-1].text).strip() or files_of(state.messages[-1:])):
         raise InputError("The request is empty: say what you want to have done.")
     context = context_of(runtime)
+    if runtime.execution_info:
+        await asyncio.to_thread(forget, turn_of(runtime.execution_info))
     notes: list[str] = []
     made = await _by_chat_model(state, context, notes) if context.uses_llm_planner else None
     made = made or await _by_retrieval(state)
     for note in notes:
         runtime.stream_writer(NoteEvent(type="note", text=note))
     # The reducer of `results` merges: only Overwrite clears what the turn before left there.
-    return {"plan": made, "assignments": {}, "results": Overwrite({}), "notes": notes}
+    return {
+        "plan": made,
+        "assignments": {},
+        "results": Overwrite({}),
+        "notes": notes,
+        "replans": context.max_replans if context.uses_llm_planner else 0,
+    }
 
 
 def route(state: State) -> str:

@@ -12,6 +12,7 @@ from tools.outputs import Output
 from tools.tasks import TASKS, TaskRow
 
 Status = Literal["ok", "failed", "skipped"]
+ErrorKind = Literal["input", "setup", "model", "transient", "internal", "source"]
 
 
 class Frozen(BaseModel):
@@ -136,6 +137,9 @@ class TaskError(Frozen):
     """A sentence for the user."""
     source: str | None = None
     """Id of the failed task that this one needed; the task itself then was not tried."""
+    kind: ErrorKind = "model"
+    """What would help: other input, another setting, another model, the same call later, a fix of this program, or the
+    source's own repair. The kind of the last failure where there were several."""
 
 
 class TaskResult(Frozen):
@@ -187,6 +191,9 @@ class State(Request):
     """Results by task id; they come in one by one while tasks run."""
     notes: list[str] = Field(default_factory=list)
     """What the user should know of how the plan came about, such as a fallback that was taken."""
+
+    replans: int = Field(default=0, ge=0)
+    """How often the rest may still be planned anew in this turn, when tasks have failed."""
 
     @property
     def unfinished(self) -> tuple[Task, ...]:
