@@ -1,6 +1,8 @@
 """The graph with a local expert in a real worker process: stopping it, and taking its output from an earlier run."""
 
 import asyncio
+import os
+import signal
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -30,21 +32,21 @@ Start = Callable[[Script], ChatServer]
 
 
 @pytest.fixture(autouse=True)
-def _counting_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Add a model that runs in a real worker and counts its calls."""
-    monkeypatch.setenv("TMPDIR_OF_TEST", str(tmp_path))
+def _counting_models(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Add two models that run in real workers and count their calls."""
     monkeypatch.setitem(
         ENGINES, "counting", Engine(module="counting_engine", requires="json", extra="embedded")
     )
-    model = Asset(
-        key="counting",
-        model="a/copier",
-        license="MIT",
-        about="Copies.",
-        engine="counting",
-        tasks=("image-to-image",),
-    )
-    monkeypatch.setitem(ASSETS, "counting", model)
+    for name in ("a", "b"):
+        model = Asset(
+            key=name,
+            model=f"{name}/copier",
+            license="MIT",
+            about="Copies.",
+            engine="counting",
+            tasks=("image-to-image",),
+        )
+        monkeypatch.setitem(ASSETS, name, model)
     monkeypatch.setattr(result_cache, "DETERMINISTIC", frozenset({"counting"}))
     embedded_models.cache_clear()
     yield
@@ -115,17 +117,15 @@ async def test_a_worker_that_is_killed_costs_one_attempt(
 ) -> None:
     server = chat_server(scripted(TASKS[1:], said))
     (tmp_path / "hang").touch()
-    going = asyncio.create_task(run(agent, server, picture, max_attempts=2))
+    going = asyncio.create_task(run(agent, server, picture, k=2, max_attempts=2))
     while not calls(tmp_path):
         await asyncio.sleep(0.02)
     (tmp_path / "hang").unlink()
-    # What a crash of the model or the kernel's out-of-memory killer does.
-    import os
-    import signal
-
+    # As the kernel does when memory runs out.
     os.kill(calls(tmp_path)[0], signal.SIGKILL)
     state = await asyncio.wait_for(going, 30)
-    assert (state.results["0"].status, state.results["0"].attempts) == ("ok", 2)
+    result = state.results["0"]
+    assert (result.status, result.model, result.attempts) == ("ok", "b/copier", 2)
 
 
 async def test_an_earlier_output_is_taken_only_when_allowed_and_only_for_the_same_input(
@@ -174,5 +174,5 @@ def test_only_deterministic_experts_of_a_known_version_are_cached(
 
 def test_the_key_follows_the_version_of_the_model(monkeypatch: pytest.MonkeyPatch) -> None:
     before = result_cache.cache_key("image-to-image", "a/copier", {})
-    monkeypatch.setitem(ASSETS, "counting", ASSETS["counting"].model_copy(update={"revision": "v2"}))
+    monkeypatch.setitem(ASSETS, "a", ASSETS["a"].model_copy(update={"revision": "v2"}))
     assert result_cache.cache_key("image-to-image", "a/copier", {}) != before
