@@ -35,8 +35,8 @@ class ExpertTool(BaseTool):
         # LangChain hands on a plain string, which fills the first slot, as it came.
         slots |= dict(zip((slot.name for slot in self.row.slots), first, strict=False))
         inputs = {name: self._value(name, value) for name, value in slots.items() if value is not None}
-        # The shortlist may ask the Hub.
-        expert = await asyncio.to_thread(self._model, model)
+        # A shortlist may ask the Hub; looking up a name does not, and a thread would delay the start of the task.
+        expert = self._model(model) if model else await asyncio.to_thread(self._model, None)
         output = await run(self.row.name, expert, inputs, store=store(), timeout=timeout)
         return output.text, output
 
