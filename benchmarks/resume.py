@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from app.runs import config_of, opened
+from app.runs import config_of, opened, unfinished
 from benchmarks.stubs import critical_path, expected, random_plan, request_of, stubbed, texts_of
 from graph.context import Context
 from graph.state import Plan, State
@@ -131,24 +131,21 @@ async def run(planned: Plan) -> dict[str, str]:
         snapshot = await agent.aget_state(config)
         if not snapshot.values:
             await agent.ainvoke(request_of(planned), config, context=context)
-        elif snapshot.next:
+        elif unfinished(snapshot):
             await agent.ainvoke(None, config, context=context)
         return texts_of(State(**(await agent.aget_state(config)).values))
 
 
 def killed(trial: Trial, rng: random.Random, number: signal.Signals, most: int) -> int:
-    """Kill the run's processes at random moments until one reaches the end; return how many were killed."""
-    kills = 0
-    while kills < most:
+    """Kill the run's processes at random moments, unless one reaches the end; return how many were killed."""
+    for kills in range(most):
         process = trial.start()
         process.join(rng.uniform(0.0, 0.1 + critical_path(trial.planned)))
         if process.exitcode is not None:
-            break
+            return kills
         os.kill(process.pid, number)
         process.join(SECONDS)
-        kills += 1
-    trial.finish()
-    return kills
+    return most
 
 
 def kill_until(kills: int, number: signal.Signals, rng: random.Random) -> Tally:
@@ -158,6 +155,7 @@ def kill_until(kills: int, number: signal.Signals, rng: random.Random) -> Tally:
         with tempfile.TemporaryDirectory() as folder:
             trial = Trial(random_plan(rng, MEDIAN), Path(folder))
             tally.kills += killed(trial, rng, number, min(4, kills - tally.kills))
+            trial.finish()
             trial.count(tally)
     return tally
 
@@ -182,7 +180,7 @@ def locked(rng: random.Random, plans: int = 3) -> Tally:
     for _ in range(plans):
         with tempfile.TemporaryDirectory() as folder:
             trial = Trial(random_plan(rng, MEDIAN), Path(folder))
-            killed(trial, rng, signal.SIGKILL, 1)
+            tally.kills += killed(trial, rng, signal.SIGKILL, 1)
             process = trial.start()
             with sqlite3.connect(trial.folder / "checkpoints.sqlite") as other:
                 other.execute("BEGIN IMMEDIATE")

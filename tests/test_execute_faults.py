@@ -18,6 +18,7 @@ from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 from langgraph.types import Command, interrupt
 from scripted import REQUEST, THREAD, context, echo, scripted, statuses, texts
 
+from app.runs import unfinished
 from graph import attempt
 from graph.agent import Agent, build
 from graph.state import State
@@ -260,6 +261,25 @@ async def test_without_kept_results_a_task_defers_until_the_state_holds_its_sour
     assert texts(State(**(await agent.aget_state(THREAD)).values)) == ALL
     assert sorted(calls) == ["alpha", "bravo", "bravo", "charlie", "delta"]
     assert sum("dispatch" in step for step in steps) == 2
+
+
+async def test_a_run_that_was_cut_between_two_steps_is_unfinished(
+    chat_server: Start, agent: Agent, tmp_path: Path
+) -> None:
+    server = chat_server(scripted(PLAN, hanging([], threading.Event(), "")))
+    await agent.ainvoke(REQUEST, THREAD, context=context(server))
+    assert not unfinished(await agent.aget_state(THREAD))
+    with sqlite3.connect(tmp_path / "checkpoints.sqlite") as connection:
+        connection.execute(
+            "DELETE FROM checkpoints WHERE checkpoint_id NOT IN "
+            "(SELECT checkpoint_id FROM checkpoints ORDER BY checkpoint_id LIMIT 2)"
+        )
+    # The plan is stored, but not yet the checkpoint that follows it.
+    snapshot = await agent.aget_state(THREAD)
+    assert snapshot.next == ()
+    assert unfinished(snapshot)
+    state = State(**await agent.ainvoke(None, THREAD, context=context(server)))
+    assert texts(state) == ALL
 
 
 async def test_two_executions_of_one_superstep_do_the_work_once(chat_server: Start, agent: Agent) -> None:
