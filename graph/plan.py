@@ -40,7 +40,7 @@ async def plan(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
     if not state.messages or not (str(state.messages[-1].text).strip() or files_of(state.messages[-1:])):
         raise InputError("The request is empty: say what you want to have done.")
     context = context_of(runtime)
-    if runtime.execution_info:
+    if runtime.execution_info and runtime.execution_info.thread_id:
         await asyncio.to_thread(forget, turn_of(runtime.execution_info))
     notes: list[str] = []
     made = await _by_chat_model(state, context, notes) if context.uses_llm_planner else None

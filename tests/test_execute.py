@@ -22,6 +22,7 @@ from scripted import REQUEST, THREAD, context, joined, scripted, statuses, texts
 from graph import board
 from graph.agent import Agent, build
 from graph.context import Context
+from graph.nodes import wait_for
 from graph.state import State
 
 Start = Callable[[Script], ChatServer]
@@ -137,6 +138,13 @@ def test_without_an_event_loop_tasks_run_at_the_same_time(chat_server: Start) ->
 
     server = chat_server(scripted(plan_of([(), (), ()]), answer))
     assert len(texts(State(**build().invoke(REQUEST, context=context(server))))) == 3
+
+
+def test_nodes_in_threads_share_one_loop() -> None:
+    async def loop() -> asyncio.AbstractEventLoop:
+        return asyncio.get_running_loop()
+
+    assert wait_for(loop()) is wait_for(loop())
 
 
 async def test_invoke_works_where_a_loop_runs_already(chat_server: Start, no_blocking: BlockBuster) -> None:
