@@ -236,6 +236,15 @@ async def snapshot_of(agent: Agent, thread: str) -> StateSnapshot:
     return snapshot
 
 
+def unfinished(snapshot: StateSnapshot) -> bool:
+    """Tell whether a thread's last run can be gone on with.
+
+    `snapshot.next` would not do: it leaves out tasks whose results are stored, and a run that was cut just then has
+    nothing else, although its next step is still to come.
+    """
+    return bool(snapshot.tasks)
+
+
 def state_of(snapshot: StateSnapshot) -> State:
     """Return a thread's state; its plain values become typed again."""
     return State.model_validate(snapshot.values)

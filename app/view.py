@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from langchain_core.messages import AIMessageChunk, BaseMessage
+from langgraph.types import Overwrite
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
@@ -20,8 +21,12 @@ from graph.respond import answer_of
 from graph.state import Assignment, Input, Plan, State, Task, TaskResult
 from tools.outputs import Artifact
 
-STYLES = {"ok": "green", "failed": "red", "skipped": "yellow", "running": "cyan", "retrying": "cyan"}
-LABELS = {"ok": "done"}
+BUSY = ("running", "loading", "retrying", "falling back")
+STYLES = {"done": "green", "failed": "red", "skipped": "yellow", **dict.fromkeys(BUSY, "cyan")}
+LABELS = {"ok": "done", "queued": "waiting", "falling_back": "falling back"}
+"""What a status is called here, where it has another name."""
+UNSAID = ("waiting", "loading")
+"""Statuses that are no line of their own."""
 VALUE_CHARS = 40
 
 
@@ -35,6 +40,8 @@ class _Row:
     seconds: float | None = None
     since: float = 0.0
     reason: str = ""
+    said: tuple[str, str | None] | None = None
+    """The last status that was a line of its own, with its model."""
 
 
 @dataclass
@@ -122,11 +129,12 @@ class View:
 
     def _assigned(self, assignments: Mapping[str, Assignment]) -> None:
         for id_, assignment in assignments.items():
-            self._rows[id_].model = assignment.models[0] if assignment.models else ""
+            if self._rows[id_].seconds is None:
+                self._rows[id_].model = assignment.models[0] if assignment.models else ""
 
     def _all_ended(self, results: Any) -> None:
-        # A turn begins by overwriting the results of the turn before; those are no results of its own.
-        for id_, result in results.items() if isinstance(results, Mapping) else ():
+        # A plan overwrites all results with those that stay: none in a new turn.
+        for id_, result in (results.value if isinstance(results, Overwrite) else results).items():
             self._ended(id_, result)
         if all(row.seconds is not None for row in self._rows.values()):
             self.stop()
@@ -138,13 +146,12 @@ class View:
     def _reported(self, event: Mapping[str, Any]) -> None:
         if event["type"] == "note":
             self.console.print(f"Note: {event['text']}", markup=False, highlight=False)
-        elif event["type"] == "download":
+            return
+        if "asset" in event:
             self._fetching(event["asset"], event["done"], event["total"])
-        else:
-            self._changed(
-                **{name: value for name, value in event.items() if name not in ("type", "id")},
-                id_=event["id"],
-            )
+        if event["type"] == "task":
+            shown = {name: event[name] for name in ("status", "model", "seconds", "reason") if name in event}
+            self._changed(event["id"], **shown)
 
     def _fetching(self, asset: str, done: int, total: int) -> None:
         before, self._downloads[asset] = self._downloads.get(asset, (-1, total)), (done, total)
@@ -157,12 +164,19 @@ class View:
         self, id_: str, status: str, model: str | None = None, seconds: float | None = None, reason: str = ""
     ) -> None:
         """Note a task's new status; the end of a task is reported both as an event and as a result."""
-        row = self._rows[id_]
+        row, status = self._rows[id_], LABELS.get(status, status)
         if row.seconds is not None:
             return
-        row.status, row.model, row.seconds, row.reason = status, model or "", seconds, reason
-        row.since = time.monotonic()
-        if not self._live:
+        if row.status not in BUSY:
+            row.since = time.monotonic()
+        before, row.said = row.said, row.said if status in UNSAID else (status, model)
+        row.status, row.model, row.seconds, row.reason = (
+            status,
+            model or ("" if seconds is not None else row.model),
+            seconds,
+            reason,
+        )
+        if row.said != before and not self._live:
             self.console.print(_line(id_, row), markup=False, highlight=False, soft_wrap=True)
 
     def _written(self, item: tuple[BaseMessage, Mapping[str, Any]]) -> None:
@@ -217,7 +231,7 @@ def _progress(asset: str, done: int, total: int) -> str:
 
 
 def _line(id_: str, row: _Row) -> str:
-    text = f"{id_} {row.name}: {LABELS.get(row.status, row.status)} {row.model}".rstrip()
+    text = f"{id_} {row.name}: {row.status} {row.model}".rstrip()
     text += "" if row.seconds is None else f", {row.seconds:.1f} s"
     return f"{text}. {row.reason}" if row.reason else text
 
@@ -228,9 +242,9 @@ def _tasks_table(rows: Mapping[str, _Row]) -> Table:
         table.add_column(name, overflow="fold")
     table.add_column("seconds", justify="right", no_wrap=True)
     for id_, row in rows.items():
-        running = time.monotonic() - row.since if row.status in ("running", "retrying") else None
+        running = time.monotonic() - row.since if row.status in BUSY else None
         seconds = row.seconds if row.seconds is not None else running
-        status = Text(LABELS.get(row.status, row.status), style=STYLES.get(row.status, "dim"))
+        status = Text(row.status, style=STYLES.get(row.status, "dim"))
         table.add_row(id_, row.name, row.model or "-", status, "" if seconds is None else f"{seconds:.1f}")
         if row.reason:
             table.add_row("", "", Text(row.reason, style="dim"), "", "")
@@ -265,7 +279,8 @@ def _row(task: Task, state: State) -> _Row:
     if result is None:
         return _Row(task.name, model=assignment.models[0] if assignment and assignment.models else "")
     reason = result.error.reason if result.error else ""
-    return _Row(task.name, result.status, result.model or "", result.seconds, reason=reason)
+    status = LABELS.get(result.status, result.status)
+    return _Row(task.name, status, result.model or "", result.seconds, reason=reason)
 
 
 def show_texts(console: Console, state: State) -> None:

@@ -6,57 +6,80 @@ that does not find a source on it defers to the next superstep, when the state h
 """
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from weakref import WeakValueDictionary
 
+from langgraph.runtime import ExecutionInfo
+
+from graph.kept import Kept, superstep_of
 from graph.state import TaskResult
 
 QUIET_SECONDS = 0.02
 """A source that has not shown up is given up once no task of the superstep has started for this long."""
 
+End = asyncio.Future[TaskResult | None]
+
 
 class Board:
-    """The tasks of one superstep that run in this process, each with the future of its result."""
+    """The tasks of one superstep that run here, each with the future of its result.
 
-    def __init__(self) -> None:
-        self._ends: dict[str, asyncio.Future[TaskResult | None]] = {}
+    Args:
+        kept: Results of the superstep that an earlier execution left.
+    """
 
-    def enter(self, id_: str) -> None:
-        """Announce that a task runs here, so that others wait for it."""
-        self._ends[id_] = asyncio.get_running_loop().create_future()
+    def __init__(self, kept: Kept) -> None:
+        self.kept = kept
+        self._ends: dict[str, End] = {}
 
-    def settle(self, id_: str, result: TaskResult | None) -> None:
-        """Hand out a task's result; None when it deferred or was cancelled."""
-        end = self._ends[id_]
-        if not end.done():
-            end.set_result(result)
+    @asynccontextmanager
+    async def entry(self, id_: str) -> AsyncIterator[End]:
+        """Announce that a task runs here, so that others wait for it, and settle it when the block ends.
+
+        A task that runs here already, since the same superstep was started twice, is waited for.
+
+        Yields:
+            The future to set the task's result on; one that is done when there is a result already. Without a result
+            it ends as None: deferred or cancelled.
+        """
+        while (end := self._ends.get(id_)) and not end.done():
+            await asyncio.wait([end])
+        if end is None or end.result() is None:
+            end = self._ends[id_] = asyncio.get_running_loop().create_future()
+        try:
+            yield end
+        finally:
+            if not end.done():
+                end.set_result(None)
 
     async def result_of(self, id_: str) -> TaskResult | None:
         """Wait for a task's result.
 
         Returns:
-            The result, or None if the task does not run here or did not finish: it ended before a crash and its result
-            is only in the checkpoint.
+            The result, or None if the task does not run here and left nothing: it ended before a crash and its result
+            is only in the checkpoint, or it did not finish.
         """
         while id_ not in self._ends:
             started = len(self._ends)
             await asyncio.sleep(QUIET_SECONDS)
             if len(self._ends) == started:
-                break
-        end = self._ends.get(id_)
-        # A waiter that is cancelled must not cancel the future all others wait for.
-        return await asyncio.shield(end) if end else None
+                return self.kept.result_of(id_)
+        # Unlike `await`, this does not cancel the future all others wait for when the waiting is cancelled.
+        await asyncio.wait([self._ends[id_]])
+        return self._ends[id_].result()
 
 
-_boards: WeakValueDictionary[str, Board] = WeakValueDictionary()
+_boards: WeakValueDictionary[tuple[str, int], Board] = WeakValueDictionary()
 
 
-def board_of(superstep: str) -> Board:
-    """Return the board of a superstep; it lives as long as one of its tasks holds it.
+def board_of(info: ExecutionInfo) -> Board:
+    """Return the board of a superstep on the running event loop; it lives as long as one of its tasks holds it.
 
     Args:
-        superstep: What all tasks of a superstep share and no others do: the id of the checkpoint they start from.
+        info: Its checkpoint id is what all tasks of a superstep share and no others do.
     """
-    board = _boards.get(superstep)
+    key = (info.checkpoint_id, id(asyncio.get_running_loop()))
+    board = _boards.get(key)
     if board is None:
-        board = _boards[superstep] = Board()
+        board = _boards[key] = Board(Kept(superstep_of(info)))
     return board

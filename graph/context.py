@@ -53,6 +53,18 @@ class Context(BaseSettings):
         title="Attempts",
         description="Calls made for one task before it counts as failed.",
     )
+    max_replans: int = Field(
+        default=0,
+        ge=0,
+        le=5,
+        title="Plans anew",
+        description="How often a chat model that plans may plan the rest anew when tasks failed for good.",
+    )
+    cache_results: bool = Field(
+        default=False,
+        title="Reuse results",
+        description="Take the output of a deterministic local expert from an earlier run with the same inputs.",
+    )
 
     @property
     def uses_llm_planner(self) -> bool:

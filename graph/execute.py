@@ -4,6 +4,7 @@
 superstep. LangGraph stores each result as its task ends, so a kill loses only what was running.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from langgraph.runtime import Runtime
@@ -11,13 +12,15 @@ from langgraph.types import Send
 from pydantic import Field
 
 from graph.attempt import attempt
-from graph.board import Board, board_of
+from graph.board import Board, End, board_of
 from graph.context import Context, context_of
-from graph.events import TaskEvent
+from graph.events import ended, queued
 from graph.state import Assignment, Frozen, State, Task, TaskError, TaskResult
-from tools.usage import recorded
+from tools.usage import ChatCall, recorded
 
 NOT_ASSIGNED = Assignment(reason="No model was chosen for this task.")
+
+Sources = Mapping[str, TaskResult]
 
 
 class Call(Frozen):
@@ -28,14 +31,17 @@ class Call(Frozen):
     known: dict[str, TaskResult] = Field(default_factory=dict)
 
 
-async def dispatch(state: State) -> dict[str, Any]:
+async def dispatch(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
     """Write nothing; a node of its own, so that `route` runs once when all tasks sent have ended."""
     return {}
 
 
 def route(state: State) -> list[Send] | str:
-    """Send every unfinished task, sources first; with none left go on to `respond`. Total and pure."""
-    return [Send("execute", _call(state, task)) for task in state.unfinished] or "respond"
+    """Send every unfinished task, sources first; with none left go on. Total and pure."""
+    if sends := [Send("execute", _call(state, task)) for task in state.unfinished]:
+        return sends
+    failed = any(result.error for result in state.results.values())
+    return "replan" if failed and state.replans else "respond"
 
 
 def _call(state: State, task: Task) -> dict[str, Any]:
@@ -48,7 +54,7 @@ def _call(state: State, task: Task) -> dict[str, Any]:
 
 
 async def execute(sent: dict[str, Any], runtime: Runtime[Context]) -> dict[str, Any]:
-    """Wait for the task's sources, run it, and return its result; never raises but when cancelled.
+    """Wait for the task's sources, run it, and return its result; never raises but when cancelled or interrupted.
 
     Args:
         sent: A `Call` as plain JSON: LangGraph hands on what a Send carries as it is.
@@ -58,28 +64,22 @@ async def execute(sent: dict[str, Any], runtime: Runtime[Context]) -> dict[str, 
         `{"results": {id: result}}` and the chat calls made, or nothing when the task defers to the next superstep.
     """
     call, info = Call.model_validate(sent), runtime.execution_info
-    task = call.task
     if info is None:
         raise RuntimeError("execute runs as a node of a graph only")
-    board = board_of(info.checkpoint_id)
-    board.enter(task.id)
-    result: TaskResult | None = None
-    try:
-        sources = await _sources(call, board)
-        if sources is not None:
-            with recorded(task.id) as usage:
-                result = _skip(task, sources) or await attempt(
-                    task, call.assignment, sources, context_of(runtime), runtime.stream_writer
-                )
-    finally:
-        board.settle(task.id, result)
-    if result is None:
+    board, usage = board_of(info), list[ChatCall]()
+    async with board.kept.opened(), board.entry(call.task.id) as end:
+        if not end.done():
+            runtime.stream_writer(queued(call.task))
+            sources = await _sources(call, board)
+            with recorded(call.task.id) as usage:
+                await _run(call, sources, board, end, runtime)
+    if (result := end.result()) is None:
         return {}
-    runtime.stream_writer(_ended(task, result))
-    return {"results": {task.id: result}, "usage": usage}
+    runtime.stream_writer(ended(call.task, result))
+    return {"results": {call.task.id: result}, "usage": usage}
 
 
-async def _sources(call: Call, board: Board) -> dict[str, TaskResult] | None:
+async def _sources(call: Call, board: Board) -> Sources | None:
     """Return the results of all sources by task id, or None if one is neither known nor running here."""
     results = dict(call.known)
     for id_ in call.task.dep:
@@ -90,19 +90,23 @@ async def _sources(call: Call, board: Board) -> dict[str, TaskResult] | None:
     return results
 
 
-def _skip(task: Task, sources: dict[str, TaskResult]) -> TaskResult | None:
+async def _run(
+    call: Call, sources: Sources | None, board: Board, end: End, runtime: Runtime[Context]
+) -> None:
+    """Settle the task's end: skipped, what an earlier execution made of the same inputs, or what it makes now."""
+    known = None if sources is None else _skip(sources) or await board.kept.found(call.task, sources)
+    if sources is None or known:
+        end.set_result(known)
+        return
+    result = await attempt(call.task, call.assignment, sources, context_of(runtime), runtime.stream_writer)
+    # Whoever waits for it starts before it is written.
+    end.set_result(result)
+    await board.kept.keep(call.task, sources, result)
+
+
+def _skip(sources: Sources) -> TaskResult | None:
     for id_, source in sources.items():
         if source.error:
-            return TaskResult(
-                error=TaskError(reason=f"It needs task {id_}: {source.error.reason}", source=id_)
-            )
+            reason = f"It needs task {id_}: {source.error.reason}"
+            return TaskResult(error=TaskError(reason=reason, source=id_, kind="source"))
     return None
-
-
-def _ended(task: Task, result: TaskResult) -> TaskEvent:
-    event = TaskEvent(
-        type="task", id=task.id, status=result.status, model=result.model, seconds=result.seconds
-    )
-    if result.error:
-        event["reason"] = result.error.reason
-    return event

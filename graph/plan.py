@@ -11,6 +11,7 @@ from langgraph.types import Overwrite
 from graph.context import Context, context_of
 from graph.events import NoteEvent
 from graph.files import as_text, files_of
+from graph.kept import turn_of
 from graph.planners import llm, retrieval
 from graph.planners.wire import PlanError
 from graph.state import Plan, State
@@ -19,6 +20,7 @@ from tools.chat import chat_model
 from tools.errors import InputError, ModelError
 from tools.experts.embedder import embed
 from tools.outputs import Artifact
+from tools.results import forget
 from tools.tasks import TASKS
 from tools.usage import recorded
 
@@ -39,6 +41,8 @@ async def plan(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
     if not state.messages or not (str(state.messages[-1].text).strip() or files_of(state.messages[-1:])):
         raise InputError("The request is empty: say what you want to have done.")
     context = context_of(runtime)
+    if runtime.execution_info and runtime.execution_info.thread_id:
+        await asyncio.to_thread(forget, turn_of(runtime.execution_info))
     notes: list[str] = []
     with recorded("plan") as usage:
         made = await _by_chat_model(state, context, notes) if context.uses_llm_planner else None
@@ -47,7 +51,8 @@ async def plan(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
         runtime.stream_writer(NoteEvent(type="note", text=note))
     # The reducers of `results` and `usage` merge: only Overwrite clears what the turn before left there.
     cleared = {"assignments": {}, "results": Overwrite({}), "usage": Overwrite(usage)}
-    return {"plan": made, "notes": notes, **cleared}
+    replans = context.max_replans if context.uses_llm_planner else 0
+    return {"plan": made, "notes": notes, "replans": replans, **cleared}
 
 
 def route(state: State) -> str:

@@ -14,6 +14,7 @@ from tools.tasks import TASKS, TaskRow
 from tools.usage import ChatCall
 
 Status = Literal["ok", "failed", "skipped"]
+ErrorKind = Literal["input", "setup", "model", "transient", "internal", "source"]
 
 
 class Frozen(BaseModel):
@@ -85,32 +86,17 @@ class Plan(Frozen):
 
     @model_validator(mode="after")
     def _is_a_graph(self) -> Self:
-        ids = [task.id for task in self.tasks]
-        if doubled := [id_ for id_ in ids if ids.count(id_) > 1]:
-            raise ValueError(f"two tasks have the id {doubled[0]!r}")
+        by_id: dict[str, Task] = {}
         for task in self.tasks:
-            self._check_sources(task)
+            if by_id.setdefault(task.id, task) is not task:
+                raise ValueError(f"two tasks have the id {task.id!r}")
+        for task in self.tasks:
+            _check_sources(task, by_id)
         try:
             TopologicalSorter({task.id: task.dep for task in self.tasks}).prepare()
         except CycleError as error:
             raise ValueError(f"tasks wait for each other in a circle: {' -> '.join(error.args[1])}") from None
         return self
-
-    def _check_sources(self, task: Task) -> None:
-        rows = {other.id: other.row for other in self.tasks}
-        for item in task.inputs:
-            slot = task.row.slot(item.slot)
-            if item.source is None or slot is None:
-                continue
-            if item.source not in rows:
-                raise ValueError(
-                    f"task {task.id}: slot {item.slot!r} refers to task {item.source!r}, which is not in the plan"
-                )
-            if not rows[item.source].can_fill(slot):
-                raise ValueError(
-                    f"task {task.id}: slot {item.slot!r} takes {slot.media}, but task {item.source} "
-                    f"({rows[item.source].name}) makes {' and '.join(rows[item.source].makes)}"
-                )
 
     def ordered(self) -> tuple[Task, ...]:
         """Return the tasks with every source before the tasks that use it."""
@@ -118,6 +104,23 @@ class Plan(Frozen):
         return tuple(
             by_id[id_] for id_ in TopologicalSorter({t.id: t.dep for t in self.tasks}).static_order()
         )
+
+
+def _check_sources(task: Task, by_id: Mapping[str, Task]) -> None:
+    for item in task.inputs:
+        slot = task.row.slot(item.slot)
+        if item.source is None or slot is None:
+            continue
+        source = by_id.get(item.source)
+        if source is None:
+            raise ValueError(
+                f"task {task.id}: slot {item.slot!r} refers to task {item.source!r}, which is not in the plan"
+            )
+        if not source.row.can_fill(slot):
+            raise ValueError(
+                f"task {task.id}: slot {item.slot!r} takes {slot.media}, but task {item.source} "
+                f"({source.name}) makes {' and '.join(source.row.makes)}"
+            )
 
 
 class Assignment(Frozen):
@@ -136,6 +139,9 @@ class TaskError(Frozen):
     """A sentence for the user."""
     source: str | None = None
     """Id of the failed task that this one needed; the task itself then was not tried."""
+    kind: ErrorKind = "model"
+    """What would help: other input, another setting, another model, the same call later, a fix of this program, or the
+    source's own repair. The kind of the last failure where there were several."""
 
 
 class TaskResult(Frozen):
@@ -189,6 +195,9 @@ class State(Request):
     """What the user should know of how the plan came about, such as a fallback that was taken."""
     usage: Annotated[list[ChatCall], add] = Field(default_factory=list)
     """The chat calls of this turn, with their tokens and seconds."""
+
+    replans: int = Field(default=0, ge=0)
+    """How often the rest may still be planned anew in this turn, when tasks have failed."""
 
     @property
     def unfinished(self) -> tuple[Task, ...]:

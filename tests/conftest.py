@@ -13,6 +13,7 @@ from chat_server import ChatServer, Script, serve
 from huggingface_hub import constants
 
 from tools.artifacts import store
+from tools.models.candidates import _recent
 from tools.settings import Settings, settings
 
 KEYS = (
@@ -39,6 +40,7 @@ def _own_folders(
         monkeypatch.setenv("HUGGINGGPT_CACHE_DIR", str(tmp_path / "cache"))
     settings.cache_clear()
     store.cache_clear()
+    _recent.clear()
     yield
     settings.cache_clear()
     store.cache_clear()

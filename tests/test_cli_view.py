@@ -98,7 +98,7 @@ def test_every_change_is_one_line_without_a_terminal(screen: Console) -> None:
                 ("custom", {"type": "download", "asset": "voice", "done": n * 10**6, "total": 10**8})
                 for n in range(101)
             ),
-            task("0", "ok", model="a/voice", seconds=2.0),
+            task("0", "done", model="a/voice", seconds=2.0),
             ("updates", {"execute": {"results": {"0": final.results["0"]}}}),
             task("1", "failed", model="c/ears", seconds=1.0, reason="It broke."),
             ("updates", {"execute": {"results": {"1": final.results["1"]}}}),
@@ -144,7 +144,7 @@ def test_a_table_changes_on_a_terminal() -> None:
         view._live.refresh()
         play(
             view,
-            task("0", "ok", model="a/voice", seconds=2.0),
+            task("0", "done", model="a/voice", seconds=2.0),
             task("1", "skipped", seconds=0.0, reason="No."),
         )
         play(view, written("All done."))

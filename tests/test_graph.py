@@ -1,7 +1,6 @@
 """The whole graph with a scripted chat model behind the real client."""
 
 import asyncio
-import json
 import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -10,40 +9,16 @@ from typing import Any, cast
 import pytest
 from blockbuster import blockbuster_ctx
 from chat_server import ChatServer, Reply, Script, said
-from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+from scripted import THREAD, context, echo, scripted
 
 from graph.agent import Agent, build
-from graph.context import Context
 from graph.files import message
 from graph.respond import answer_of
 from graph.state import Request, State
 from tools.errors import InputError
 
 Start = Callable[[Script], ChatServer]
-THREAD: RunnableConfig = {"configurable": {"thread_id": "t"}}
-
-
-def echo(text: str, source: int | None = None) -> dict[str, Any]:
-    """Return a planned task whose prompt holds the text, and the output of another task."""
-    args = {"question": text, "context": "it" if source is None else f"<resource>-{source}"}
-    return {"task": "question-answering", "args": args}
-
-
-def scripted(tasks: list[dict[str, Any]], answer: Script) -> Script:
-    """Answer the planner with tasks numbered from 0, `respond` with "Done.", and all else with `answer`."""
-    plan = json.dumps({"tasks": [{"id": number, **task} for number, task in enumerate(tasks)]})
-
-    def script(body: dict[str, Any]) -> Reply | str:
-        if "response_format" in body:
-            return plan
-        return "Done." if "Results:" in said(body) else answer(body)
-
-    return script
-
-
-def context(server: ChatServer, **fields: Any) -> Context:
-    return Context(model=server.url, k=1, max_attempts=1, **fields)
 
 
 async def run(agent: Agent, server: ChatServer, request: str = "Do it.", **fields: Any) -> State:

@@ -5,6 +5,8 @@ import io
 import re
 import tempfile
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
@@ -87,6 +89,48 @@ class ArtifactStore:
         """Tell whether an artifact is stored under this reference."""
         return REF.fullmatch(ref) is not None and bool(self._fs.isfile(self._key(ref)))
 
+    def results(self, folder: str) -> dict[str, str]:
+        """Return the texts that were kept in a folder by their names.
+
+        Raises:
+            SetupError: The store cannot be read.
+        """
+        try:
+            paths = self._fs.ls(self._results(folder), detail=False)
+            found = {str(path): self._fs.cat_file(path).decode() for path in paths}
+        except FileNotFoundError:
+            return {}
+        except OSError as error:
+            raise SetupError(f"{self.root} cannot be read: {error}.") from error
+        return {PurePosixPath(path).stem: text for path, text in found.items()}
+
+    def keep_result(self, folder: str, name: str, text: str) -> None:
+        """Keep a text under a name in a folder: what some work came to, so that it is not done again.
+
+        Raises:
+            SetupError: The store cannot be written.
+        """
+        partial = f"{self._base}/partial/{uuid.uuid4().hex}"
+        with self._written(f"The result {name}", partial):
+            self._copy(text.encode(), io.BytesIO(), partial)
+            self._move(partial, f"{self._results(folder)}/{name}.json")
+
+    def drop_results(self, folder: str) -> None:
+        """Remove a folder of results, if there is one.
+
+        Raises:
+            SetupError: The store cannot be written.
+        """
+        try:
+            self._fs.rm(self._results(folder), recursive=True)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise SetupError(f"{self.root} cannot be written: {error}.") from error
+
+    def _results(self, folder: str) -> str:
+        return f"{self._base}/results/{folder}"
+
     def _key(self, ref: str) -> str:
         file = ref.removeprefix(SCHEME)
         return f"{self._base}/{file[:2]}/{file}"
@@ -96,9 +140,17 @@ class ArtifactStore:
         head = stream.read(HEAD)
         kind = sniff(head, name)
         partial = f"{self._base}/partial/{uuid.uuid4().hex}"
-        try:
+        with self._written(name, partial):
             artifact = Artifact(sha256=self._copy(head, stream, partial), name=name, **kind._asdict())
-            self._settle(partial, artifact.ref)
+            if not self.exists(artifact.ref):
+                self._move(partial, self._key(artifact.ref))
+        return artifact
+
+    @contextmanager
+    def _written(self, name: str, partial: str) -> Iterator[None]:
+        """Leave nothing half written, and say why something cannot be stored."""
+        try:
+            yield
         except OSError as error:
             raise SetupError(
                 f"{name} cannot be stored in {self.root}: {error.strerror or error}; "
@@ -107,7 +159,6 @@ class ArtifactStore:
         finally:
             if self._fs.exists(partial):
                 self._fs.rm_file(partial)
-        return artifact
 
     def _copy(self, head: bytes, stream: BinaryIO, key: str) -> str:
         """Write the bytes under a key and return their sha256."""
@@ -121,11 +172,9 @@ class ArtifactStore:
                 chunk = stream.read(CHUNK)
         return digest.hexdigest()
 
-    def _settle(self, partial: str, ref: str) -> None:
-        if not self.exists(ref):
-            key = self._key(ref)
-            self._fs.makedirs(key.rpartition("/")[0], exist_ok=True)
-            self._fs.mv(partial, key)
+    def _move(self, partial: str, key: str) -> None:
+        self._fs.makedirs(key.rpartition("/")[0], exist_ok=True)
+        self._fs.mv(partial, key)
 
     def _cached(self, key: str) -> Path:
         """Fetch a remote file once and check its digest."""

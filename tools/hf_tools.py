@@ -14,7 +14,7 @@ from tools.artifacts import store
 from tools.chat import EMBEDDED
 from tools.errors import InputError, SetupError
 from tools.experts.run import run
-from tools.models import Mode, Model, find, shortlist, why_none
+from tools.models import Mode, Model, find, recent, shortlist, why_none
 from tools.outputs import SCHEME, Artifact, Output
 from tools.tasks import TASKS, Slot, TaskRow
 
@@ -48,8 +48,7 @@ class ExpertTool(BaseTool):
         # LangChain hands on a plain string, which fills the first slot, as it came.
         slots |= dict(zip((slot.name for slot in self.row.slots), first, strict=False))
         inputs = {name: self._value(name, value) for name, value in slots.items() if value is not None}
-        # The shortlist may ask the Hub.
-        expert = await asyncio.to_thread(self._model, model, mode or self.mode, device or self.device)
+        expert = await self._expert(model, mode or self.mode, device or self.device)
         output = await run(self.row.name, expert, inputs, store=store(), timeout=timeout)
         return output.text, output
 
@@ -67,6 +66,12 @@ class ExpertTool(BaseTool):
         # As in a notebook; a thread has room for one event loop only.
         with ThreadPoolExecutor(1) as pool:
             return pool.submit(copy_context().run, work).result()
+
+    async def _expert(self, id_: str | None, mode: Mode, device: str | None) -> Model:
+        """Look up the model on a thread, as the Hub may be asked; one that was just looked up needs no thread."""
+        if id_ and (known := recent(self.row.name, id_, mode, device)):
+            return known
+        return await asyncio.to_thread(self._model, id_, mode, device)
 
     def _model(self, id_: str | None, mode: Mode, device: str | None) -> Model:
         """Return the named model, or the first of the shortlist when a caller leaves the choice to us."""

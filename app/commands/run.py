@@ -41,7 +41,7 @@ def resume(thread: str, options: Options, as_json: bool) -> None:
     async def work(agent: Agent, shown: view.View) -> State:
         snapshot = await runs.snapshot_of(agent, thread)
         state = runs.state_of(snapshot)
-        if not snapshot.next:
+        if not runs.unfinished(snapshot):
             say(f"Nothing is unfinished in thread {thread}.")
             shown.show(state)
             return state
@@ -59,7 +59,7 @@ def show(thread: str, as_json: bool) -> None:
         snapshot = await runs.snapshot_of(agent, thread)
         state = runs.state_of(snapshot)
         shown.show(state)
-        if snapshot.next:
+        if runs.unfinished(snapshot):
             say(f"This run is unfinished; go on with: hugginggpt resume {shlex.quote(thread)}")
         return state
 

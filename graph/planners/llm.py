@@ -8,7 +8,7 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 
 from graph.planners.wire import PlanError, read
-from graph.state import Plan
+from graph.state import Plan, Task
 from prompts import render
 from tools.outputs import Artifact
 from tools.structured import ask_json, list_schema
@@ -22,6 +22,7 @@ async def plan(
     history: Sequence[BaseMessage],
     files: Sequence[Artifact],
     rows: Mapping[str, TaskRow],
+    kept: Sequence[Task] = (),
 ) -> Plan:
     """Ask a chat model for a plan; an invalid one goes back with what is wrong with it, at most twice.
 
@@ -30,6 +31,7 @@ async def plan(
         history: The conversation as text, its last message being the request.
         files: The conversation's files; the only ones a plan may name.
         rows: The task types to choose from.
+        kept: Finished tasks that stay in the plan and may be sources.
 
     Returns:
         A valid plan; empty when the request is conversation.
@@ -43,7 +45,7 @@ async def plan(
     while True:
         wire = await ask_json(chat, messages, schema(rows))
         try:
-            return read(wire, files)
+            return read(wire, files, kept)
         except PlanError as error:
             if repairs == MAX_REPAIRS:
                 raise

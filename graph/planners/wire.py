@@ -42,12 +42,13 @@ def _id(id_: str) -> int | str:
     return int(id_) if id_.isdecimal() else id_
 
 
-def read(wire: JsonValue, files: Sequence[Artifact] = ()) -> Plan:
+def read(wire: JsonValue, files: Sequence[Artifact] = (), kept: Sequence[Task] = ()) -> Plan:
     """Return the plan that was written in wire form.
 
     Args:
         wire: The decoded JSON: a list of tasks, or an object with that list as `tasks`.
         files: The conversation's files; a media slot takes nothing but the name or reference of one of them.
+        kept: Finished tasks of an earlier plan. They come first in the new one, may be sources, and are not read again.
 
     Raises:
         PlanError: with a sentence about the first thing that is wrong.
@@ -56,8 +57,9 @@ def read(wire: JsonValue, files: Sequence[Artifact] = ()) -> Plan:
     if not isinstance(items, list):
         raise PlanError("a plan is a list of tasks")
     tasks = [_task(item, number, files) for number, item in enumerate(items)]
+    names = {(task.id, task.name) for task in kept}
     try:
-        return Plan(tasks=tuple(tasks))
+        return Plan(tasks=(*kept, *(task for task in tasks if (task.id, task.name) not in names)))
     except ValidationError as error:
         raise PlanError(_first(error)) from None
 

@@ -1,6 +1,6 @@
 """Models: which can do a task here, which is best, and how each is run."""
 
-from tools.models.candidates import candidates, find, shortlist, why_none
+from tools.models.candidates import candidates, find, recent, shortlist, why_none
 from tools.models.model import Mode, Model, Way
 from tools.models.own import chat_expert, embedded_models
 
@@ -12,6 +12,7 @@ __all__ = [
     "chat_expert",
     "embedded_models",
     "find",
+    "recent",
     "shortlist",
     "why_none",
 ]

@@ -1,6 +1,7 @@
 """Candidate models of a task: what can do it here, best first, and why others cannot."""
 
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +19,9 @@ from tools.settings import settings
 
 HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 """An id of the Hub; names of chat models have a colon."""
+RECENT_SECONDS = 60.0
+"""How long a model that was found need not be looked for again."""
+_recent: dict[tuple[str, str, Mode, str | None], tuple[float, Model | None]] = {}
 FIRST: dict[Source, int] = {"registry": 0, "chat": 1, "embedded": 1, "cache": 1, "hub": 2}
 """Sources in the order of availability: the user's own models, what is at hand, the rest."""
 
@@ -48,8 +52,17 @@ def find(task: str, id_: str, mode: Mode = "hybrid", device: str | None = None) 
     Blocking; the Hub is asked about models of its own that no search had.
     """
     where = device or settings().device
-    model = _find(task, id_, where)
-    return model.within(mode, where) if model else None
+    if (found := _find(task, id_, where)) is None:
+        return None
+    model = found.within(mode, where)
+    _recent[task, id_, mode, device] = (time.monotonic(), model)
+    return model
+
+
+def recent(task: str, id_: str, mode: Mode, device: str | None) -> Model | None:
+    """Return what `find` said within the last minute, without any waiting; None when it was not asked."""
+    at, model = _recent.get((task, id_, mode, device), (0.0, None))
+    return model if time.monotonic() - at < RECENT_SECONDS else None
 
 
 def _known(task: str, chat: str, device: str) -> Iterator[Model]:

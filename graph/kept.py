@@ -1,0 +1,107 @@
+"""Results kept beside the checkpoints, so that a superstep which is executed again does no work twice.
+
+A server that re-executes a long node, a resumed run and a second process on the same thread all start a superstep
+again. LangGraph has the results whose writes reached the checkpoint; those that were still on their way are found
+here, by run, task and inputs. A process that executes the superstep right now is waited for.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from langgraph.runtime import ExecutionInfo
+from pydantic import ValidationError
+
+from graph.state import Frozen, Task, TaskResult
+from tools import results
+from tools.results import is_whole, key_of
+
+
+class KeptResult(Frozen):
+    """What is kept of a task."""
+
+    key: str
+    """Digest of the task and the outputs it was made of."""
+    result: TaskResult
+
+
+class Kept:
+    """The kept results of one superstep.
+
+    Args:
+        superstep: The superstep's folder; None where there is no thread that could be gone on with.
+    """
+
+    def __init__(self, superstep: str | None) -> None:
+        self._superstep = superstep
+        self._found: dict[str, str] = {}
+        self._users = 0
+        self._opening: asyncio.Task[None] | None = None
+        self._lock = AsyncExitStack()
+
+    @asynccontextmanager
+    async def opened(self) -> AsyncIterator[None]:
+        """Have what an earlier execution left; other processes are kept out as long as any task is inside."""
+        if self._superstep is None:
+            yield
+            return
+        self._users += 1
+        self._opening = self._opening or asyncio.create_task(self._open(self._superstep))
+        try:
+            # Unlike awaiting it, this does not cancel what the other tasks wait for.
+            await asyncio.wait([self._opening])
+            yield
+        finally:
+            self._users -= 1
+            if not self._users:
+                self._opening.cancel()
+                self._opening = None
+                await self._lock.aclose()
+
+    async def _open(self, superstep: str) -> None:
+        await self._lock.enter_async_context(results.alone(key_of(superstep)))
+        self._found = await asyncio.to_thread(results.kept, superstep)
+
+    def result_of(self, id_: str) -> TaskResult | None:
+        """Return what an earlier execution of a task came to, whatever its inputs were."""
+        found = self._read(id_)
+        return found.result if found else None
+
+    async def found(self, task: Task, sources: Mapping[str, TaskResult]) -> TaskResult | None:
+        """Return what an earlier execution made of the same inputs, if its files are still in the store."""
+        found = self._read(task.id)
+        if found is None or found.result.output is None or found.key != _key(task, sources):
+            return None
+        whole = await asyncio.to_thread(is_whole, found.result.output)
+        return found.result if whole else None
+
+    async def keep(self, task: Task, sources: Mapping[str, TaskResult], result: TaskResult) -> None:
+        """Keep a result; a failure is not kept, since another try may do better."""
+        if self._superstep and result.output:
+            text = KeptResult(key=_key(task, sources), result=result).model_dump_json(exclude_defaults=True)
+            await asyncio.to_thread(results.keep, self._superstep, task.id, text)
+
+    def _read(self, id_: str) -> KeptResult | None:
+        text = self._found.get(id_)
+        try:
+            return KeptResult.model_validate_json(text) if text else None
+        except ValidationError:
+            # Another version wrote it.
+            return None
+
+
+def superstep_of(info: ExecutionInfo) -> str | None:
+    """Return the folder of a superstep's results, or None without a thread."""
+    return info.thread_id and f"{turn_of(info)}/{key_of(info.run_id, info.checkpoint_id)[:32]}"
+
+
+def turn_of(info: ExecutionInfo) -> str:
+    """Return the folder of a turn's results: the next turn on the same thread empties it."""
+    return key_of(info.thread_id, info.checkpoint_ns.rpartition("|")[0])[:32]
+
+
+def _key(task: Task, sources: Mapping[str, TaskResult]) -> str:
+    outputs = {
+        id_: source.output and source.output.model_dump(mode="json") for id_, source in sources.items()
+    }
+    return key_of(task.model_dump(mode="json"), outputs)

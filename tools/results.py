@@ -1,0 +1,90 @@
+"""Finished work, kept in the artifact store so that it is not done twice."""
+
+import asyncio
+import hashlib
+import json
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from tools.artifacts import store
+from tools.errors import SetupError
+from tools.outputs import Output
+from tools.settings import settings
+
+POLL_SECONDS = 0.25
+"""How often one that waits for another process looks whether that has ended."""
+logger = logging.getLogger(__name__)
+
+
+def key_of(*parts: Any) -> str:
+    """Return the key of the work that is made of these parts, plain JSON: a hex digest."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+@asynccontextmanager
+async def alone(key: str) -> AsyncIterator[None]:
+    """Keep all other processes of this machine out of work with the same key; they wait.
+
+    The lock is one of the operating system (`flock`), which a dead process cannot hold. Where no lock can be made, the
+    work is done all the same.
+    """
+    lock = FileLock(settings().data_dir / "locks" / key, thread_local=False)
+    # Another process holds it, which no event here can tell.
+    while not await asyncio.to_thread(_acquired, lock):  # noqa: ASYNC110
+        await asyncio.sleep(POLL_SECONDS)
+    try:
+        yield
+    finally:
+        await asyncio.shield(asyncio.to_thread(_release, lock))
+
+
+def _acquired(lock: FileLock) -> bool:
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        return False
+    except OSError as error:
+        logger.warning("Work goes on without a lock: %s", error)
+    return True
+
+
+def _release(lock: FileLock) -> None:
+    if lock.is_locked:
+        # While it is held: one that waits for it sees that its file is gone, and makes a new one.
+        Path(lock.lock_file).unlink(missing_ok=True)
+        lock.release()
+
+
+def kept(folder: str) -> dict[str, str]:
+    """Return the texts that were kept in a folder by their names. Blocking."""
+    try:
+        return store().results(folder)
+    except SetupError as error:
+        logger.warning("Kept results cannot be read: %s", error)
+        return {}
+
+
+def keep(folder: str, name: str, text: str) -> None:
+    """Keep a text in a folder. Blocking; a store that cannot be written is no reason to fail."""
+    try:
+        store().keep_result(folder, name, text)
+    except SetupError as error:
+        logger.warning("A result cannot be kept: %s", error)
+
+
+def forget(folder: str) -> None:
+    """Remove a folder with all that was kept in it. Blocking."""
+    try:
+        store().drop_results(folder)
+    except SetupError as error:
+        logger.warning("Kept results cannot be removed: %s", error)
+
+
+def is_whole(output: Output) -> bool:
+    """Tell whether the files of a kept output are all still in the store. Blocking."""
+    return all(store().exists(file.ref) for file in output.files)
