@@ -155,7 +155,11 @@ def _start() -> _Server:
         raise SetupError(f"The asset {ASSET} lists no files.")
     atexit.register(shutdown)
     workers.make_room(ASSET, MEMORY)
-    return _Server(next(folder.glob("*.gguf")))
+    try:
+        return _Server(next(folder.glob("*.gguf")))
+    except ModelError:
+        workers.release(ASSET)
+        raise
 
 
 def _pipes(process: "subprocess.Popen[str]") -> tuple[IO[str], IO[str]]:
@@ -194,7 +198,6 @@ def _xllamacpp(model: str, key: str, host: str) -> Any:
     params.cache_prompt, params.cache_ram_mib = True, PROMPT_CACHE_MB
     # Repacked weights would take 600 MB and 3 seconds more, for no speed that could be measured.
     params.no_extra_bufts = True
-    params.cpuparams.poll = params.cpuparams_batch.poll = 0
     params.warmup = params.ui = params.endpoint_slots = False
     params.verbosity = -1
     return xllamacpp.Server(params)
