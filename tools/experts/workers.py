@@ -9,15 +9,14 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from math import inf
-from types import TracebackType
 from typing import Any, NamedTuple, TypeVar
 
-from pebble import CONSTS, ProcessExpired, ProcessPool
+from pebble import CONSTS, ProcessPool
 
 from tools import memory
-from tools.errors import HuggingGPTError, ModelError, TransientError
+from tools.errors import TransientError
 from tools.experts import processes
-from tools.experts.held import held_here
+from tools.experts.outcomes import measured, problem, survived
 from tools.experts.resources import CPU, Claim, Holder, Resources
 
 R = TypeVar("R")
@@ -86,7 +85,7 @@ async def call(
         finally:
             # Cancels the call itself, and so ends its process, when this task was cancelled.
             future.cancel()
-            if not _survived(future):
+            if not survived(future):
                 _resources.emptied(worker)
         result: R = _result(worker, future, timeout)
         return result
@@ -184,7 +183,7 @@ def _scheduled(
     worker: Holder, pool: ProcessPool, timeout: float | None, args: tuple[object, ...]
 ) -> "Future[tuple[Any, Mapping[str, int]]]":
     try:
-        worker.call = pool.schedule(_measured, args=args, timeout=timeout)
+        worker.call = pool.schedule(measured, args=args, timeout=timeout)
     except RuntimeError as error:
         raise TransientError(f"The process of {worker.key} could not be used: {error}; try again.") from error
     return worker.call
@@ -200,67 +199,10 @@ def _close(pools: list[ProcessPool]) -> None:
 
 def _result(worker: Holder, future: "asyncio.Future[Any]", timeout: float | None) -> Any:
     """Return what a call returned, noting what its worker holds now; or raise an error of ours."""
-    if error := _problem(worker.key, future, timeout):
+    if error := problem(worker.key, future, timeout):
         raise error
     result, held = future.result()
     with _mutex:
         if worker.held:
             worker.held, worker.size = held, held.get(worker.device, 0)
     return result
-
-
-def _survived(future: "asyncio.Future[Any]") -> bool:
-    """Tell whether the process of a call that is over still runs, with its model."""
-    if not future.done() or future.cancelled():
-        return False
-    return future.exception() is None or isinstance(future.exception(), HuggingGPTError)
-
-
-def _problem(key: str, future: "asyncio.Future[Any]", timeout: float | None) -> HuggingGPTError | None:
-    """Translate how a call ended into an error of ours, or None when it ended well."""
-    if future.cancelled():
-        return TransientError(f"{key} was stopped before it had finished.")
-    error = future.exception()
-    if error is None or isinstance(error, HuggingGPTError):
-        return error
-    if isinstance(error, TimeoutError):
-        return TransientError(f"{key} did not finish within {timeout:g} seconds; raise the time limit.")
-    if isinstance(error, ProcessExpired):
-        return ModelError(f"{key} crashed (exit code {error.exitcode}); there may be too little memory.")
-    if isinstance(error, BrokenProcessPool):
-        return TransientError(f"The process of {key} was ended from outside; try again.")
-    return _failure(key, error)
-
-
-def _failure(key: str, error: BaseException) -> ModelError:
-    lines = str(error).strip().splitlines()
-    return ModelError(f"{key} could not do this: {type(error).__name__}{': ' + lines[0] if lines else ''}")
-
-
-class _Failures:
-    """Turns exceptions of libraries into `ModelError` inside the worker.
-
-    The main process could not unpickle them without importing those libraries.
-    """
-
-    def __init__(self, key: str) -> None:
-        self.key = key
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if isinstance(error, Exception) and not isinstance(error, HuggingGPTError):
-            raise _failure(self.key, error) from error
-
-
-def _measured(
-    key: str, function: Callable[..., R], args: tuple[object, ...], threads: int
-) -> tuple[R, Mapping[str, int]]:
-    """Run in the worker: return the function's result and what the process holds now."""
-    processes.share(threads)
-    with _Failures(key):
-        result = function(*args)
-    return result, held_here()
