@@ -14,6 +14,7 @@ import pytest
 
 from tools import llama
 from tools.errors import ModelError, SetupError
+from tools.experts import workers
 
 ROOT = Path(llama.__file__).parent.parent
 LIBRARY = """
@@ -161,3 +162,34 @@ async def test_real_server_asks_for_its_key_and_answers() -> None:
     assert "Paris" in reply["choices"][0]["message"]["content"]
     assert reply["model"] == "embedded"
     assert uds
+
+
+async def test_the_server_counts_as_memory_that_is_held(weights: Path) -> None:
+    assert workers._resources.others == {}
+    await llama.address()
+    assert workers._resources.held("cpu") == llama.MEMORY
+    await asyncio.to_thread(llama.shutdown)
+    assert workers._resources.others == {}
+
+
+def test_warming_up_starts_the_server_in_the_background(weights: Path) -> None:
+    start = time.monotonic()
+    llama.warm()
+    assert time.monotonic() - start < 0.1
+    end = start + 20
+    while llama._server is None and time.monotonic() < end:
+        time.sleep(0.02)
+    assert llama._server
+    assert asyncio.run(llama.address()) == llama._server.address
+
+
+def test_warming_up_what_cannot_start_only_says_so(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(llama, "find_spec", lambda name: None)
+    caplog.set_level("INFO")
+    llama.warm()
+    end = time.monotonic() + 5
+    while not caplog.records and time.monotonic() < end:
+        time.sleep(0.02)
+    assert "pip install" in caplog.text

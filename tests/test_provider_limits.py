@@ -16,6 +16,7 @@ from tools import hf_http
 from tools.errors import RateLimitError, TimeLimitError, TransientError
 from tools.experts import provider_pauses
 from tools.experts.provider_pauses import retry_after
+from tools.settings import settings
 
 TEXT = {"choices": [{"text": "Done."}]}
 """What providers of text-generation reply."""
@@ -196,3 +197,28 @@ async def test_the_event_loop_stays_free(server: HubServer, tmp_path: Path) -> N
         longest, last = max(longest, time.monotonic() - last), time.monotonic()
     assert (await task).text.startswith("dog")
     assert longest < 0.25
+
+
+async def test_a_provider_is_asked_to_do_so_many_calls_at_once_only(
+    server: HubServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HUGGINGGPT_PROVIDER_CONCURRENCY", "2")
+    settings.cache_clear()
+    provider_pauses.forget()
+    server.add(ID, "text-generation", "novita")
+    now, most, mutex = 0, 0, threading.Lock()
+
+    def reply(call: Call) -> object:
+        nonlocal now, most
+        with mutex:
+            now += 1
+            most = max(most, now)
+        time.sleep(0.2)
+        with mutex:
+            now -= 1
+        return TEXT
+
+    server.script = reply
+    drafts = await asyncio.gather(*(ask("text-generation", tmp_path, timeout=20) for _ in range(5)))
+    assert [draft.text for draft in drafts] == ["Done."] * 5
+    assert most == 2

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 from tools.errors import InputError
+from tools.experts.processes import threads
 
 
 class StrangeError(Exception):
@@ -73,3 +74,32 @@ def modules() -> list[str]:
 
 def grow(megabytes: int) -> int:
     return len(bytearray(b"x" * (megabytes * 1_000_000)))
+
+
+_kept: list[bytearray] = []
+
+
+def keep(megabytes: int) -> int:
+    """Hold memory from now on, as a loaded model does."""
+    _kept.append(bytearray(b"x" * (megabytes * 1_000_000)))
+    return os.getpid()
+
+
+def thread_counts(seconds: float = 0) -> tuple[int, int, str]:
+    """Return the share of cores, what torch makes of it, and what libraries that are imported later will."""
+    import torch
+
+    time.sleep(seconds)
+    return threads(), torch.get_num_threads(), os.environ["OMP_NUM_THREADS"]
+
+
+def fork_server() -> dict[str, str]:
+    """Return what the kernel says of the process that this one was forked from."""
+    lines = Path(f"/proc/{os.getppid()}/status").read_text().splitlines()
+    return dict(line.split(":\t", 1) for line in lines if ":\t" in line)
+
+
+def preloaded() -> tuple[bool, bool, str]:
+    """Tell whether torch was there from the start, whether CUDA was touched, and how its threads wait."""
+    torch = sys.modules.get("torch")
+    return bool(torch), bool(torch and torch.cuda.is_initialized()), os.environ["OMP_WAIT_POLICY"]

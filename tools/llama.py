@@ -10,6 +10,7 @@ the child.)
 import asyncio
 import atexit
 import json
+import logging
 import os
 import secrets
 import socket
@@ -23,13 +24,16 @@ from shutil import rmtree
 from typing import IO, Any, NamedTuple
 
 from tools.assets import resolve
-from tools.errors import ModelError, SetupError
+from tools.errors import HuggingGPTError, ModelError, SetupError
+from tools.experts import workers
 
 ASSET = "qwen2.5-coder-1.5b"
 CONTEXT = 8192
 """Tokens of context, shared by all requests that run at the same time."""
 PARALLEL = 2
 """Requests that run at the same time; others queue in the server."""
+MEMORY = 1_600_000_000
+"""Bytes that it holds: weights, context and prompts that come again."""
 PROMPT_CACHE_MB = 128
 """Memory for prompts that come again, beside the context itself."""
 
@@ -48,6 +52,7 @@ class Address(NamedTuple):
     """Path of its Unix socket; None when it listens on loopback."""
 
 
+_log = logging.getLogger(__name__)
 _starting = threading.Lock()
 _server: "_Server | None" = None
 
@@ -65,6 +70,8 @@ class _Server:
             stderr=subprocess.DEVNULL,
             text=True,
             start_new_session=True,
+            # Threads that wait for each other sleep: spinning, they lose most of their speed beside a busy worker.
+            env={**os.environ, "OMP_WAIT_POLICY": "passive"},
         )
         stdin, stdout = _pipes(self._process)
         try:
@@ -109,12 +116,18 @@ async def address() -> Address:
     return await asyncio.to_thread(_address)
 
 
+def warm() -> None:
+    """Start the server in the background, so that the first `address` comes sooner. Returns at once."""
+    threading.Thread(target=_warm, name="warm chat", daemon=True).start()
+
+
 def shutdown() -> None:
     """End the server now; the next `address` starts another one."""
     global _server  # noqa: PLW0603 - one server per process
     with _starting:
         if _server:
             _server.stop()
+            workers.release(ASSET)
         _server = None
 
 
@@ -126,6 +139,14 @@ def _address() -> Address:
         return _server.address
 
 
+def _warm() -> None:
+    try:
+        _address()
+    except HuggingGPTError as error:
+        # Whoever needs the server is told the same.
+        _log.info("The embedded chat model was not started: %s", error)
+
+
 def _start() -> _Server:
     if find_spec("xllamacpp") is None:
         raise SetupError('The embedded chat model needs xllamacpp: pip install "hugginggpt[embedded]".')
@@ -133,7 +154,12 @@ def _start() -> _Server:
     if folder is None:
         raise SetupError(f"The asset {ASSET} lists no files.")
     atexit.register(shutdown)
-    return _Server(next(folder.glob("*.gguf")))
+    workers.make_room(ASSET, MEMORY)
+    try:
+        return _Server(next(folder.glob("*.gguf")))
+    except ModelError:
+        workers.release(ASSET)
+        raise
 
 
 def _pipes(process: "subprocess.Popen[str]") -> tuple[IO[str], IO[str]]:

@@ -52,7 +52,9 @@ class Settings(BaseSettings):
     device: str = "auto"
     """Where local models run: `auto`, or a device of torch such as `cpu`, `cuda:1` or `mps`."""
     memory_gb: float | None = Field(default=None, gt=0)
-    """Memory that local models may take, in gigabytes; 70 % of the device's when unset."""
+    """Memory that local models may take, in gigabytes; 70 % of what a device has free when unset."""
+    provider_concurrency: int = Field(default=4, ge=1)
+    """Most calls that one inference provider or endpoint is asked to do at the same time."""
     max_download_gb: float = Field(default=8, ge=0)
     """Largest model that is fetched from the Hub, in gigabytes."""
     licenses: str = ""

@@ -27,4 +27,5 @@ async def embed(texts: Sequence[str]) -> NDArray[np.float32]:
     folder = await asyncio.to_thread(resolve, ASSET)
     if folder is None:
         raise SetupError(f"The asset {ASSET} lists no files.")
-    return await workers.call(ASSETS[ASSET].model, embed_here, folder, list(texts))
+    needs = workers.Needs(ASSETS[ASSET].size, light=True)
+    return await workers.call(ASSETS[ASSET].model, embed_here, folder, list(texts), needs=needs)

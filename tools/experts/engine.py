@@ -46,3 +46,5 @@ class Engine(BaseModel):
     """Task rows that it does with models of the Hub and of the user's own."""
     libraries: tuple[str, ...] = ()
     """The Hub's names of the libraries whose models it loads, such as `transformers`."""
+    gpu: bool = False
+    """Whether it computes on `Job.device`; others stay on the CPU."""

@@ -69,12 +69,21 @@ DIFFUSED = (
 """Tasks that diffusers does."""
 
 
+ON_GPU = ("transformers", "sentence-transformers", "diffusers", "speechbrain")
+"""Libraries that compute on the device that a job names."""
+
+
 def _engine(
     module: str, requires: str, extra: str = "embedded", tasks: tuple[str, ...] = (), library: str = ""
 ) -> Engine:
     libraries = (library,) if library else ()
     return Engine(
-        module=f"tools.experts.{module}", requires=requires, extra=extra, tasks=tasks, libraries=libraries
+        module=f"tools.experts.{module}",
+        requires=requires,
+        extra=extra,
+        tasks=tasks,
+        libraries=libraries,
+        gpu=library in ON_GPU,
     )
 
 

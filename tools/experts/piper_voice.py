@@ -1,5 +1,6 @@
 """Speech with Piper, an implementation of VITS (Kim et al., arXiv 2106.06103)."""
 
+import json
 import wave
 from functools import cache
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 from tools.errors import InputError
 from tools.experts.engine import Job
 from tools.experts.files import only
+from tools.experts.onnx import session
 from tools.outputs import Draft
 
 
@@ -33,6 +35,8 @@ def run(job: Job) -> Draft:
 
 @cache
 def _voice(model: Path) -> Any:
-    from piper import PiperVoice
+    from piper import PiperConfig, PiperVoice
 
-    return PiperVoice.load(model)
+    config = json.loads(model.with_name(f"{model.name}.json").read_text(encoding="utf-8"))
+    # `PiperVoice.load` would leave the number of threads and their spinning to the library.
+    return PiperVoice(session=session(model), config=PiperConfig.from_dict(config))

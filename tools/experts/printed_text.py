@@ -1,7 +1,7 @@
 """Reading printed text with PP-OCR through rapidocr, which carries the models."""
 
 from collections.abc import Sequence
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 from tools.experts.engine import Job
@@ -26,7 +26,7 @@ def run(job: Job) -> Draft:
     import numpy as np
 
     pixels = np.asarray(picture(job.inputs["image"]))[:, :, ::-1]
-    found = _reader()(np.ascontiguousarray(pixels))
+    found = _reader(threads())(np.ascontiguousarray(pixels))
     if not found.txts:
         return Draft(text=NOTHING, data=[])
     parts = [
@@ -66,10 +66,11 @@ def _middle(part: dict[str, Any]) -> float:
     return (min(heights) + max(heights)) / 2
 
 
-@cache
-def _reader() -> Any:
+@lru_cache(maxsize=1)
+def _reader(threads: int) -> Any:
+    """Load the models; again when the share of the cores changes, since the library lets its threads spin."""
     from rapidocr import RapidOCR
 
     return RapidOCR(
-        params={"Global.log_level": "critical", "EngineConfig.onnxruntime.intra_op_num_threads": threads()}
+        params={"Global.log_level": "critical", "EngineConfig.onnxruntime.intra_op_num_threads": threads}
     )

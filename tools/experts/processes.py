@@ -16,13 +16,10 @@ from multiprocessing.process import BaseProcess
 from typing import Any
 
 _PR_SET_PDEATHSIG = 1
-LIBRARY_SETTINGS = {
-    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
-    "HF_HUB_OFFLINE": "1",
-    "TOKENIZERS_PARALLELISM": "false",
-}
-"""Environment of workers: libraries show nothing, fetch nothing and start no threads beyond their share."""
+MOST_THREADS = 8
+"""Most threads of one call: few models gain from more."""
 _main = threading.Lock()
+_share = 1
 
 
 class WorkerProcess(ForkServerProcess):
@@ -52,6 +49,12 @@ def context() -> WorkerContext:
     return made
 
 
+def warm() -> None:
+    """Start the fork server, which then imports what workers need; does not wait for it."""
+    context()
+    forkserver.ensure_running()
+
+
 @contextmanager
 def _main_hidden() -> Iterator[None]:
     with _main:
@@ -66,9 +69,33 @@ def _main_hidden() -> Iterator[None]:
             names.update(hidden)
 
 
+def cores() -> int:
+    """Return how many cores this program may use."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return max(1, len(affinity(0)) if affinity else os.cpu_count() or 1)
+
+
+def most_threads() -> int:
+    """Return the threads of a model whose library takes their number when it loads and lets them sleep while idle.
+
+    The system divides the cores between those of all workers.
+    """
+    return min(MOST_THREADS, cores())
+
+
 def threads() -> int:
-    """Return how many threads a worker may use: half of the cores, since two models often run at once."""
-    return max(1, (os.cpu_count() or 1) // 2)
+    """Return how many threads the call that runs in this worker process may use: its share of the cores."""
+    return _share
+
+
+def share(number: int) -> None:
+    """Set this process's share of the cores, for the libraries that can change their threads at any time."""
+    global _share  # noqa: PLW0603 - one call at a time in a process
+    _share = number
+    # What is imported later reads it then.
+    os.environ["OMP_NUM_THREADS"] = str(number)
+    if torch := sys.modules.get("torch"):
+        torch.set_num_threads(number)
 
 
 def prepare() -> None:
@@ -78,7 +105,6 @@ def prepare() -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     # The main process may print exactly one JSON object there.
     os.dup2(2, 1)
-    os.environ.update(LIBRARY_SETTINGS, OMP_NUM_THREADS=str(threads()))
     # By default progress bars share a semaphore between processes, which a killed worker would leave behind.
     import_module("tqdm").tqdm.set_lock(threading.RLock())
     follow_parent()

@@ -13,7 +13,7 @@ from tools import hub
 from tools.errors import ModelError, NotServedError, RateLimitError, TimeLimitError
 from tools.experts.engine import Job
 from tools.experts.provider_errors import RAISE, UNREADABLE, explained, response_of, together
-from tools.experts.provider_pauses import leave_alone, pause, rest
+from tools.experts.provider_pauses import leave_alone, pause, rest, turns
 from tools.experts.provider_servers import Server, endpoint, own_token, provider
 from tools.experts.provider_tasks import AT_ENDPOINTS, Adapter, adapter
 from tools.hf_http import apart, sooner
@@ -142,7 +142,9 @@ async def _asked(server: Server, way: Adapter, model: HubModel, job: Job, deadli
     arguments = way.arguments(job, model)
     for attempt in count():
         try:
-            return way.draft(await server.reply(way.method, arguments), job)
+            async with turns(server.name):
+                reply = await server.reply(way.method, arguments)
+            return way.draft(reply, job)
         except (httpx.HTTPError, *UNREADABLE) as error:
             response = response_of(error)
             seconds = pause(response, attempt)

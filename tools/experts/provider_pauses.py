@@ -5,8 +5,12 @@ import math
 import random
 import time
 from contextlib import suppress
+from functools import cache
 
 import httpx
+
+from tools.experts.turns import Turns
+from tools.settings import settings
 
 RETRIED = {408, 425, 429, 500, 502, 503, 504}
 """Statuses that may be gone after a pause."""
@@ -68,6 +72,13 @@ def rest(server: str) -> float:
     return max(0.0, _rests.get(server, 0.0) - time.monotonic())
 
 
+@cache
+def turns(server: str) -> Turns:
+    """Return the queue of a server's calls, of which `HUGGINGGPT_PROVIDER_CONCURRENCY` run at the same time."""
+    return Turns(settings().provider_concurrency)
+
+
 def forget() -> None:
     """Ask every server again."""
     _rests.clear()
+    turns.cache_clear()

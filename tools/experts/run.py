@@ -7,10 +7,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from shutil import rmtree
 
+from tools import memory
 from tools.artifacts import ArtifactStore
 from tools.chat import EMBEDDED
 from tools.errors import InputError, ModelError, SetupError, TransientError
-from tools.experts import workers
+from tools.experts import resources, workers
 from tools.experts.chat import run_chat
 from tools.experts.devices import AUTO
 from tools.experts.document import run_document
@@ -80,7 +81,10 @@ async def _in_worker(model: Model, way: Way, job: Job, timeout: float | None) ->
     base = await asyncio.to_thread(place.of_base, way)
     ready = job.model_copy(update={"model": folder, "base": base})
     key = model.id if job.device == AUTO else f"{model.id} on {job.device}"
-    return await workers.call(key, run_job, ENGINES[way.engine], ready, timeout=timeout)
+    engine = ENGINES[way.engine]
+    device = await asyncio.to_thread(memory.place, job.device) if engine.gpu else resources.CPU
+    needs = workers.Needs(model.size or 0, device)
+    return await workers.call(key, run_job, engine, ready, timeout=timeout, needs=needs)
 
 
 async def _by_embedded_chat(model: Model, way: Way, job: Job, timeout: float | None) -> Draft:

@@ -8,22 +8,22 @@ from types import TracebackType
 
 
 class Turns:
-    """A fair lock. Unlike `asyncio.Lock` it belongs to no event loop and can be looked at from any thread."""
+    """A fair semaphore. Unlike `asyncio.Semaphore` it belongs to no event loop."""
 
-    def __init__(self, mutex: threading.RLock) -> None:
-        """Make a free lock.
+    def __init__(self, number: int = 1) -> None:
+        """Make a free one.
 
         Args:
-            mutex: Guards the lock's own state; shared by all that must look at several locks at once.
+            number: How many may have a turn at the same time.
         """
-        self._mutex = mutex
+        self._mutex = threading.Lock()
         self._waiting: deque[Future[None]] = deque()
-        self.taken = False
+        self.free = number
 
     async def __aenter__(self) -> None:
         with self._mutex:
-            if not self.taken:
-                self.taken = True
+            if self.free:
+                self.free -= 1
                 return
             turn: Future[None] = Future()
             self._waiting.append(turn)
@@ -46,4 +46,4 @@ class Turns:
                 if turn.set_running_or_notify_cancel():
                     turn.set_result(None)
                     return
-            self.taken = False
+            self.free += 1

@@ -6,7 +6,7 @@ from typing import Any
 
 from tools.errors import InputError
 from tools.experts.engine import Job
-from tools.experts.processes import threads
+from tools.experts.processes import most_threads
 from tools.outputs import Draft
 
 NOTHING = "(no speech was heard)"
@@ -46,7 +46,7 @@ def _has_speech(sound: Any) -> bool:
 def _model(folder: Path) -> Any:
     from faster_whisper import WhisperModel
 
-    return WhisperModel(str(folder), device="cpu", compute_type="int8", cpu_threads=threads())
+    return WhisperModel(str(folder), device="cpu", compute_type="int8", cpu_threads=most_threads())
 
 
 def _decoded(path: str) -> Any:

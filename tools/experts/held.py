@@ -1,0 +1,24 @@
+"""How much memory a worker process holds."""
+
+import sys
+
+CONTEXT = 500_000_000
+"""Bytes that CUDA takes on a GPU for a process beside what torch allocates."""
+
+
+def held_here() -> dict[str, int]:
+    """Return the bytes that this process holds, by device: what would be free if it ended.
+
+    Memory shared with other processes is not counted. On GPUs it is what torch keeps reserved, which is the most that
+    a call needed so far.
+    """
+    import psutil
+
+    held = {"cpu": int(psutil.Process().memory_full_info().uss)}
+    torch = sys.modules.get("torch")
+    if torch and torch.cuda.is_initialized():
+        gpus = ((f"cuda:{n}", torch.cuda.memory_reserved(n)) for n in range(torch.cuda.device_count()))
+        held.update({name: reserved + CONTEXT for name, reserved in gpus if reserved})
+    if torch and torch.backends.mps.is_available() and (taken := torch.mps.driver_allocated_memory()):
+        held["mps"] = taken
+    return held

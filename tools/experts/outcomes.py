@@ -1,0 +1,72 @@
+"""How calls in worker processes end: with a result, or with an error that becomes one of ours."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from concurrent.futures.process import BrokenProcessPool
+from types import TracebackType
+from typing import Any, TypeVar
+
+from pebble import ProcessExpired
+
+from tools.errors import HuggingGPTError, ModelError, TransientError
+from tools.experts import processes
+from tools.experts.held import held_here
+
+R = TypeVar("R")
+
+
+def survived(future: "asyncio.Future[Any]") -> bool:
+    """Tell whether the process of a call that is over still runs, with its model."""
+    if not future.done() or future.cancelled():
+        return False
+    return future.exception() is None or isinstance(future.exception(), HuggingGPTError)
+
+
+def problem(key: str, future: "asyncio.Future[Any]", timeout: float | None) -> HuggingGPTError | None:
+    """Translate how a call ended into an error of ours, or None when it ended well."""
+    if future.cancelled():
+        return TransientError(f"{key} was stopped before it had finished.")
+    error = future.exception()
+    if error is None or isinstance(error, HuggingGPTError):
+        return error
+    if isinstance(error, TimeoutError):
+        return TransientError(f"{key} did not finish within {timeout:g} seconds; raise the time limit.")
+    if isinstance(error, ProcessExpired):
+        return ModelError(f"{key} crashed (exit code {error.exitcode}); there may be too little memory.")
+    if isinstance(error, BrokenProcessPool):
+        return TransientError(f"The process of {key} was ended from outside; try again.")
+    return _failure(key, error)
+
+
+def _failure(key: str, error: BaseException) -> ModelError:
+    lines = str(error).strip().splitlines()
+    return ModelError(f"{key} could not do this: {type(error).__name__}{': ' + lines[0] if lines else ''}")
+
+
+class _Failures:
+    """Turns exceptions of libraries into `ModelError` inside the worker.
+
+    The main process could not unpickle them without importing those libraries.
+    """
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, Exception) and not isinstance(error, HuggingGPTError):
+            raise _failure(self.key, error) from error
+
+
+def measured(
+    key: str, function: Callable[..., R], args: tuple[object, ...], threads: int
+) -> tuple[R, Mapping[str, int]]:
+    """Run in the worker: return the function's result and what the process holds now."""
+    processes.share(threads)
+    with _Failures(key):
+        result = function(*args)
+    return result, held_here()
