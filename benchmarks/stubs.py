@@ -124,6 +124,8 @@ def stubbed(started: Hook = lambda id_: None, ended: Hook = lambda id_: None) ->
         "graph.select.shortlist": lambda *_: [EXPERT],
         "tools.hf_tools.run": expert,
         "graph.respond.chat_model": chat,
+        "graph.plan.llama.warm": lambda: None,
+        "graph.plan.workers.warm": lambda: None,
     }
     with ExitStack() as stack:
         for name, stub in edges.items():

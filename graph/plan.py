@@ -15,9 +15,11 @@ from graph.kept import turn_of
 from graph.planners import llm, retrieval
 from graph.planners.wire import PlanError
 from graph.state import Plan, State
+from tools import llama
 from tools.artifacts import store
-from tools.chat import chat_model
+from tools.chat import EMBEDDED, chat_model
 from tools.errors import InputError, ModelError
+from tools.experts import workers
 from tools.experts.embedder import embed
 from tools.outputs import Artifact
 from tools.results import forget
@@ -41,6 +43,10 @@ async def plan(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
     if not state.messages or not (str(state.messages[-1].text).strip() or files_of(state.messages[-1:])):
         raise InputError("The request is empty: say what you want to have done.")
     context = context_of(runtime)
+    # What most tasks need starts while the plan is being made.
+    workers.warm()
+    if context.model == EMBEDDED:
+        llama.warm()
     if runtime.execution_info and runtime.execution_info.thread_id:
         await asyncio.to_thread(forget, turn_of(runtime.execution_info))
     notes: list[str] = []

@@ -172,7 +172,10 @@ async def test_the_server_counts_as_memory_that_is_held(weights: Path) -> None:
     assert workers._resources.others == {}
 
 
-def test_warming_up_starts_the_server_in_the_background(weights: Path) -> None:
+def test_warming_up_starts_the_server_in_the_background(
+    weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(llama, "is_cached", lambda name: True)
     start = time.monotonic()
     llama.warm()
     assert time.monotonic() - start < 0.1
@@ -186,6 +189,7 @@ def test_warming_up_starts_the_server_in_the_background(weights: Path) -> None:
 def test_warming_up_what_cannot_start_only_says_so(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    monkeypatch.setattr(llama, "is_cached", lambda name: True)
     monkeypatch.setattr(llama, "find_spec", lambda name: None)
     caplog.set_level("INFO")
     llama.warm()
@@ -193,3 +197,10 @@ def test_warming_up_what_cannot_start_only_says_so(
     while not caplog.records and time.monotonic() < end:
         time.sleep(0.02)
     assert "pip install" in caplog.text
+
+
+def test_warming_up_fetches_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(llama, "resolve", asked.append)
+    llama._warm()
+    assert asked == []

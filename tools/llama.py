@@ -23,7 +23,7 @@ from pathlib import Path
 from shutil import rmtree
 from typing import IO, Any, NamedTuple
 
-from tools.assets import resolve
+from tools.assets import is_cached, resolve
 from tools.errors import HuggingGPTError, ModelError, SetupError
 from tools.experts import workers
 
@@ -117,7 +117,10 @@ async def address() -> Address:
 
 
 def warm() -> None:
-    """Start the server in the background, so that the first `address` comes sooner. Returns at once."""
+    """Start the server in the background, so that the first `address` comes sooner. Returns at once.
+
+    Its files are not fetched for this: whether the run needs it is not known yet.
+    """
     threading.Thread(target=_warm, name="warm chat", daemon=True).start()
 
 
@@ -140,6 +143,8 @@ def _address() -> Address:
 
 
 def _warm() -> None:
+    if not is_cached(ASSET):
+        return
     try:
         _address()
     except HuggingGPTError as error:
