@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 
 from graph.planners.retrieval_masks import MARK, Masks
 from tools.outputs import Artifact
@@ -57,6 +56,9 @@ show simplify sing speak split spell state store stylize suggest summarise summa
 translate turn update use verify visualize visualise vocalize voice write what who where when which how why
 """
 NOT_VERBS = frozenset(("the", "in", "is", "it", "more", "i", "based", "according", "among"))
+FIRST_WORDS = frozenset(example.split()[0].lower() for row in TASKS.values() for example in row.examples)
+VERBS = (FIRST_WORDS | frozenset(EXTRA_VERBS.split())) - NOT_VERBS
+"""Words that open a command."""
 
 
 @dataclass(frozen=True)
@@ -108,16 +110,9 @@ def read(request: str, files: Sequence[Artifact]) -> Request:
     )
 
 
-@cache
-def verbs() -> frozenset[str]:
-    """Return the words that open a command: the first words of all example phrases and some more."""
-    first = (example.split()[0].lower() for row in TASKS.values() for example in row.examples)
-    return frozenset((*first, *EXTRA_VERBS.split())) - NOT_VERBS
-
-
 def opens_command(text: str) -> bool:
     """Tell whether a clause opens with a verb, also as `-ed` or `-ing`, or with a question word."""
-    return any(form in verbs() for form in stems(text))
+    return any(form in VERBS for form in stems(text))
 
 
 def stems(text: str) -> Iterator[str]:
