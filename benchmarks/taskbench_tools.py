@@ -121,7 +121,8 @@ def as_sample(plan: Plan, request: str, files: Sequence[Artifact]) -> dict[str, 
     names = {file.ref: file.name for file in files}
 
     def arguments(task: Task) -> list[str]:
-        inputs = [item for item in task.inputs if item.slot in ARGUMENT_SLOTS]
+        slots = ARGUMENT_SLOTS - {"instruction"} if task.name == "text-generation" else ARGUMENT_SLOTS
+        inputs = [item for item in task.inputs if item.slot in slots]
         return [
             f"<node-{place[item.source]}>"
             if item.source is not None

@@ -13,7 +13,8 @@ COMMANDS = re.compile(r"\b(steps?|tasks?|things?|actions?|do (all|both|the follo
 FILLER = re.compile(
     r"^(?:[\s,.:;()-]|\d[.)]|(?:please|kindly|hi|hello|hey|ok|okay|so|and|or|but|also|first|firstly|second|"
     r"secondly|third|thirdly|next|then|finally|lastly|afterwards?|after that|additionally|furthermore|moreover|"
-    r"once done|just|if possible|in addition|at the end|in the end|can you|could you|would you|will you|you can|"
+    r"once done|just|if possible|in addition|at the end|in the end|"
+    r"at the same time|at last|now|can you|could you|would you|will you|you can|"
     r"help me(?: to)?|(?:(?:i|we)(?: would|'d)? |would )?(?:also )?(?:like|want|need|wish)(?: you)?(?: to)?|"
     r"let me|let's|to|be able to|(?:have|get) (?=\w+ed\b|it|them))\b)+",
     re.I,
@@ -22,8 +23,7 @@ FILLER = re.compile(
 CONTEXT = re.compile(
     r"^(?:(?:i|we)(?:'ve| have)?(?: (?:have|got|recorded|took|made|provide|attached?|uploaded?|will provide|am|was|"
     r"'m))|there (?:is|are)|this is|these are|here(?:'s| is| are)|it is|it's|"
-    r"the \w+(?: \w+){0,3} (?:is|are|has|contains)\b|"
-    r"my \w+(?: \w+)? is|"
+    r"(?:the|my) \S+(?: \S+){0,3} (?:is|are|has|have|contains?|shows?)\b|"
     r"the (?:text|passage|article|context|sentence|paragraph)$|"
     r"given|because|since|if|note that|for example|such as)\b(?!.*\?$)",
     re.I,
@@ -32,6 +32,15 @@ CONTEXT = re.compile(
 ASKS = re.compile(r"^(?:is|are|was|were|does|do|did|has|should)\b", re.I)
 RELATIVE = re.compile(r"^(?:which|where|who|whose|that)\b", re.I)
 AFTER = re.compile(r"^(?:after|once|when|while|having|before) (?!that\b)", re.I)
+DOING = re.compile(r"^(?:after|upon) (?=\w+ing\b)", re.I)
+"""What opens a clause about something that may not have been asked for elsewhere: `after answering it, ...`."""
+POINTS = re.compile(
+    r"^(?:take|use|open|load|consider|look at|see|using|according to|based on|going by|with|from|in|given|for)\b"
+    r"(?: (?:the|this|that|my|following|given|same|it|text|passage|image|picture|photo|audio|recording|file|"
+    r"document|page|table|video|article|sentence|question))*(?: (?:as|for) (?:the |a )?\w+)?[.:!]?$",
+    re.I,
+)
+"""A clause that only says what to work on."""
 ANSWERED = re.compile(r"\b(?:answer|question|respon[ds]|repl(?:y|ies))", re.I)
 SENTENCES = re.compile(r"(?<=[.!?;])\s+|\n+|(?<!\w)\(?\d[.)]\s+")
 BREAKS = re.compile(
@@ -46,6 +55,9 @@ CHOICE = re.compile(r"\w+(?:,\s+\w+(?:\s\w+)?)+,?\s+or\s+\w+")
 """A list of things to choose from, which is no list of commands."""
 MEDIUM_NOUN = re.compile(r"\b(?:image|picture|photo|document|page|table|text|article)\b", re.I)
 EXTRA_VERBS = """
+alter apply blur boil brighten build categorise check count darken decide discuss dub edit erase estimate figure
+fetch fill guess hear inspect learn listen lower make merge narrate organise organize pronounce repair reproduce
+reword resize rewrite shrink substitute sum swap talk type understand visualize wipe work
 add adapt adjust aloud analyse analyze animate ask assess build calculate caption change check clarify clear colour
 color convert correct create crop cut deliver denoise derive describe detect develop draw edit enhance enlarge
 evaluate examine expand explain express find fix generate get give have hear highlight identify illustrate improve
@@ -75,6 +87,8 @@ class Clause:
     """Number of the sentence it stands in."""
     command: bool = False
     """It opens with a verb or a question word, so it is unlikely to be the tail of another."""
+    aside: bool = False
+    """It speaks of something that is done anyway, or else has to be done first: `after answering it, ...`."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +113,9 @@ def read(request: str, files: Sequence[Artifact]) -> Request:
     """
     masks = Masks()
     body, payload = _cut_payload(masks.mask(request.strip(), files))
-    clauses = list(_without_tails(_clause(text, number, masks) for number, text in _parts(body)))
+    clauses = list(
+        _without_tails(_with_pointers(_clause(text, number, masks) for number, text in _parts(body)))
+    )
     if not any(ANSWERED.search(clause.plain) for clause in clauses):
         clauses = [_with_question(clause) for clause in clauses]
     return Request(
@@ -174,6 +190,8 @@ def _lead(text: str) -> str:
 
 def _clause(part: str, number: int, masks: Masks) -> Clause:
     lead = _lead(part)
+    aside = DOING.match(lead)
+    lead = DOING.sub("", lead)
     told = CONTEXT.match(lead) or AFTER.match(lead)
     opens = lead != part.strip() or ASKS.match(lead) is not None or opens_command(lead)
     return Clause(
@@ -183,7 +201,25 @@ def _clause(part: str, number: int, masks: Masks) -> Clause:
         files=masks.files_in(part),
         sentence=number,
         command=opens and not told,
+        aside=aside is not None,
     )
+
+
+def _with_pointers(clauses: Iterator[Clause]) -> Iterator[Clause]:
+    """Give the files and quotes of clauses that only point at them to the clause behind: `look at p.jpg and ...`."""
+    pointer: Clause | None = None
+    for clause in clauses:
+        points = POINTS.match(clause.plain) is not None
+        after = pointer if pointer and pointer.sentence == clause.sentence and not points else None
+        pointer = clause if points else None
+        if points:
+            yield replace(clause, plain="", command=True)
+        else:
+            yield _pointed(clause, after) if after else clause
+
+
+def _pointed(clause: Clause, pointer: Clause) -> Clause:
+    return replace(clause, quotes=clause.quotes or pointer.quotes, files=clause.files or pointer.files)
 
 
 def _without_tails(clauses: Iterator[Clause]) -> Iterator[Clause]:

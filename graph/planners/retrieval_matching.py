@@ -5,8 +5,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 
-from graph.planners.retrieval_arguments import labels, names_a_language
+from graph.planners.retrieval_arguments import LANGUAGE, labels, names_a_language
 from graph.planners.retrieval_clauses import Clause, Request, stems
+from graph.planners.retrieval_results import ANSWERS
+from graph.planners.retrieval_texts import prompted
 from graph.planners.retrieval_words import (
     ANSWERERS,
     ASKS,
@@ -36,9 +38,29 @@ ASKING = 0.1
 OPENING = 0.2
 """Added when the first word of the clause opens an example, shared among all rows with such an example."""
 
+UNASKED = 0.15
+"""Taken off tasks that answer questions when the clause asks nothing: `swap the blue car for a red one`."""
+PASSED_BY = 0.1
+"""Taken off when the clause names a file that the task cannot take."""
+UNREAD = 0.12
+"""Taken off tasks on texts when there are only other files: something has to be read first."""
+ANEW = 0.08
+"""Taken off tasks that change an image when the clause wants one made: `create a new image`."""
 MADE = 0.1
 """Added when the task makes what the clause asks for (`generate a description`), taken off when it does not."""
 
+MAY_ASK = frozenset(
+    """
+answer ask find look get tell say check determine extract read use using search identify respond query give show know
+learn have according based figure work compare see provide obtain receive hear let
+""".split()
+)
+"""Verbs that may open the wish for an answer."""
+NEW_IMAGE = re.compile(
+    r"^(?:generat|creat|produc|mak|provid|giv|get|hav)\w*(?: me)? (?:an?|another|some)(?: \w+)? "
+    r"(?:image|picture|photo|illustration|drawing|painting)\b",
+    re.I,
+)
 KEYS = {"seg": "segment", "openpose": "pose", "mlsd": "mlsd|straight|line segment"}
 """Words without which a clause is not about a condition image of that kind, where they are not its name."""
 CONDITIONED = re.compile(r"(\w+)-(?:control|text-to-image)$")
@@ -52,6 +74,17 @@ class Pick:
     row: TaskRow
     score: float
     """Similarity to the closest example, 0 to 1, before corrections."""
+
+
+IN_ANY_LANGUAGE = ("summarization", "image-to-text", "text-to-speech", *ANSWERS)
+"""Tasks that may be asked for `in German`, which then means a translation besides."""
+
+
+def without_language(text: str) -> str | None:
+    """Return what is wanted in a language, `a summary` of `a summary in German`; None when none is named so."""
+    bare = re.sub(rf"\s+in {LANGUAGE.pattern}", "", text, flags=re.I)
+    translates = re.match(r"(?:translat|put|render|express|convert|turn|switch|chang)", text, re.I)
+    return None if bare == text or translates or len(bare.split()) < 2 else bare
 
 
 @cache
@@ -108,12 +141,26 @@ class Matcher:
         """
         for clause in self.request.clauses:
             self.named.extend(file.media for file in clause.files)
-            pick = self._best(clause, scores[clause.plain]) if clause.plain else None
+            pick = self._pick(clause, scores) if clause.plain else None
+            if (
+                clause.aside
+                and pick
+                and (pick.score < VAGUE or pick.row in [other.row for other in self.picks])
+            ):
+                continue
             if pick is None or self._repeats(pick) or self._adds_detail(pick):
                 self._lengthen(clause)
             else:
                 self.picks.append(pick)
         return self.picks
+
+    def _pick(self, clause: Clause, scores: Mapping[str, Mapping[str, float]]) -> Pick | None:
+        """Return the pick for a clause; a language to have it in comes second to what is wanted in it."""
+        if (bare := without_language(clause.plain)) and bare in scores:
+            pick = self._best(replace(clause, plain=bare), scores[bare])
+            if pick and pick.row.name in IN_ANY_LANGUAGE and pick.score >= VAGUE:
+                return replace(pick, clause=clause)
+        return self._best(clause, scores[clause.plain])
 
     def _best(self, clause: Clause, similar: Mapping[str, float]) -> Pick | None:
         fitted = {name: similar[name] + self._fit(clause, row) for name, row in self.rows.items()}
@@ -128,8 +175,21 @@ class Matcher:
         there = {*self.given, *(pick.row.makes[0] for pick in self.picks)}
         needs = {slot.media for slot in row.slots if slot.required and slot.media != "text"}
         fit = -MISSING if needs - there else AT_HAND if needs and not self.picks else 0.0
-        if row.slot("question") and QUESTION.match(clause.plain) and self.given:
-            fit += ASKING
+        if row.slot("question"):
+            asks = QUESTION.match(clause.plain) is not None
+            fit += (
+                ASKING
+                if asks and self.given
+                else 0
+                if asks or MAY_ASK.intersection(stems(clause.plain))
+                else -UNASKED
+            )
+        if any(file.media not in (*needs, "text") for file in clause.files) and not needs:
+            fit -= PASSED_BY
+        if not needs and "text" not in there and there and not prompted(row):
+            fit -= UNREAD
+        if "image" in needs and NEW_IMAGE.match(clause.plain):
+            fit -= ANEW
         if row.slot("labels") and row.name.startswith("zero-shot") and len(labels(clause.text)) < 2:
             fit -= 1
         if (keyed := CONDITIONED.match(row.name)) and not _speaks_of(keyed[1], clause.plain):
@@ -162,10 +222,17 @@ class Matcher:
         if self.rows[name].slot("question"):
             wanted = self._answerer(clause)
         elif name in CLASSIFIERS.values() and CLASSIFIES.search(clause.plain):
-            wanted = CLASSIFIERS[self._medium(clause)]
+            wanted = CLASSIFIERS["table" if self._tabular(clause) else self._medium(clause)]
         else:
             return name
         return wanted if wanted in self.rows else name
+
+    def _tabular(self, clause: Clause) -> bool:
+        """Tell whether a clause speaks of a table, and there is something the row for tables takes."""
+        row = self.rows.get(CLASSIFIERS["table"])
+        return bool(
+            row and row.slots[0].media in self.given and re.search(MEDIA_WORDS["table"], clause.text, re.I)
+        )
 
     def _answerer(self, clause: Clause) -> str:
         medium = self._medium(clause)
@@ -182,7 +249,12 @@ class Matcher:
     def _last_medium(self) -> Media:
         made: list[Media] = [pick.row.makes[0] for pick in self.picks]
         # A page that was read is still the better source for a question about it than the text read from it.
-        if self.has_page and "image" in self.given and "image" not in made:
+        if (
+            self.has_page
+            and "image" in self.given
+            and "image" not in made
+            and "image" in (self.named or self.given)
+        ):
             return "image"
         return ([*self.given, *self.named, *made] or ["text"])[-1]
 

@@ -46,7 +46,13 @@ RESULTS: tuple[tuple[str, tuple[str, ...]], ...] = (
     (r"extracted text|text (?:from|in|of) the (?:image|page|photo|picture)|page", ("image-to-text",)),
 )
 """Words for what a task made, and the tasks that make it."""
-DIGESTS = ("summarization", "token-classification", "text-classification", "zero-shot-classification")
+DIGESTS = (
+    "summarization",
+    "question-answering",
+    "token-classification",
+    "text-classification",
+    "zero-shot-classification",
+)
 """Tasks for which `it` is a text to read rather than an answer or labels."""
 WRITERS = ("text-generation", "conversational")
 """Tasks that take a prompt and make text."""

@@ -19,7 +19,9 @@ REFERS = re.compile(
 )
 """What points back to something made or given before."""
 FOLLOWS = re.compile(r"\b(based on|according to|match|using)\b", re.I)
-ASKED_BEFORE = re.compile(r"(?:answer|find|get|respond)\b.*\b(?:question|answer|it)\b", re.I)
+ASKED_BEFORE = re.compile(
+    r"(?:answer|find|get|respond|look up|search|check)\b.*\b(?:question|answer|it)\b", re.I
+)
 Filler = Callable[[TaskRow, Clause], list[Fill]]
 
 
@@ -42,6 +44,8 @@ class Texts:
     """Adds the step that turns a recording or a page into text, where there is one."""
     used: set[str] = field(default_factory=set)
     """Quotes that already fill a slot."""
+    spoken: set[Clause] = field(default_factory=set)
+    """Clauses whose own words are the prompt."""
 
     def fillers(self) -> Mapping[str, Filler]:
         """Return how to fill the text slots of each name; all others take the text a clause is about."""
@@ -50,7 +54,9 @@ class Texts:
             "target_language": lambda _, clause: [Fill(name) for name in arguments.languages(clause.text)[0]],
             "source_language": lambda _, clause: _given(arguments.languages(clause.text)[1]),
             "labels": lambda _, clause: _given(", ".join(arguments.labels(clause.text))),
-            "instruction": lambda _, clause: self._instruction(clause),
+            "instruction": lambda row, clause: (
+                self._writing(clause) if prompted(row) else self._instruction(clause)
+            ),
             "other_text": lambda _, clause: self._pair(clause)[1:],
             "text": self._main,
         }
@@ -128,13 +134,20 @@ class Texts:
         last = self._last(row) or self._from_before(clause)
         if made := self._result(clause) or (last if refers else []):
             return made
-        if clause.quotes and not (writes and self.request.payload):
+        if clause.quotes:
             return self._quoted(clause)
         own = clause.text.strip().rstrip(".") if writes else arguments.prompt(clause.text)
         if given := self._said():
-            return [Fill(f"{own}: {given[0].value}")] if writes else given
+            return given if row.slot("instruction") or not writes else [Fill(f"{own}: {given[0].value}")]
         bare = len(own.split()) < (5 if writes else 2)
-        return (self._last(row) if bare else []) or _given(own)
+        if bare and last:
+            return last
+        self.spoken.add(clause)
+        return _text_file(clause.files) or _given(own)
+
+    def _writing(self, clause: Clause) -> list[Fill]:
+        """Return what to write about a text: `write a poem about this text`."""
+        return [] if clause in self.spoken and not clause.files else _given(clause.plain)
 
     def _pair(self, clause: Clause) -> list[Fill]:
         """Return the two texts to compare: quoted with the clause, made before, or given elsewhere."""

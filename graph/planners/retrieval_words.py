@@ -51,7 +51,7 @@ CLASSIFIERS: dict[Media, str] = {
 }
 """What classifies a medium."""
 CLASSIFIES = re.compile(r"\b(classif\w+|categor\w+|which class|what class)\b", re.I)
-DRAWS = re.compile(r"^(?:draw|paint|sketch|illustrat)", re.I)
+DRAWS = re.compile(r"^(?:draw(?! up)|paint|sketch|illustrat)", re.I)
 PAGES = re.compile(
     r"\b(documents?|pages?|invoices?|receipts?|bills?|forms?|contracts?|letters?|scan(?:s|ned)?|statements?|reports?|"
     r"certificates?|tickets?|menus?|checks?|cheques?)(?![a-z])",
@@ -68,6 +68,8 @@ def wanted_medium(text: str) -> Media | None:
     match = PRODUCES.match(text)
     if match is None:
         return None
+    if re.match("writ", text, re.I):
+        return "text" if re.search(rf"\b(?:{WANTED['text']})\b", match[1], re.I) else None
     found = {medium: re.search(rf"\b(?:{words})\b", match[1], re.I) for medium, words in WANTED.items()}
     places = [(at.start(), medium) for medium, at in found.items() if at]
     return min(places)[1] if places else None
