@@ -25,11 +25,22 @@ CONTEXT = re.compile(
     r"'m))|there (?:is|are)|this is|these are|here(?:'s| is| are)|it is|it's|"
     r"(?:the|my) \S+(?: \S+){0,3} (?:is|are|has|have|contains?|shows?)\b|"
     r"the (?:text|passage|article|context|sentence|paragraph)$|"
+    r"(?:i|we) (?:do not|don't|cannot|can't)\b|"
     r"given|because|since|if|note that|for example|such as)\b(?!.*\?$)",
     re.I,
 )
 """What opens a clause that tells what there is."""
 ASKS = re.compile(r"^(?:is|are|was|were|does|do|did|has|should)\b", re.I)
+SOURCE = re.compile(r"\s+(?=(?:based|depending) on\b(?:(?!\bbased on\b).)*⟦F\d+⟧)", re.I)
+"""Where a clause goes on with a file to start from."""
+COORDINATES = re.compile(
+    r"\s+and\s+(?=(?:(?:an?|the|its|some|additional|another|also)\s+)?(?:\w+\s+)?"
+    r"(?:transcript\w*|summar(?:y|ies)|translations?|captions?|descriptions?|depth map|segmentation|classification|"
+    r"poem|story|video|text variations?|spoken version|audio version|similarity)\b)",
+    re.I,
+)
+"""Where one verb has two results: `give me a transcript and a summary`."""
+PROVIDES = re.compile(r"^(?:giv|get|mak|provid|produc|generat|creat|hav|want|need|writ|obtain)\w*\b", re.I)
 RELATIVE = re.compile(r"^(?:which|where|who|whose|that)\b", re.I)
 AFTER = re.compile(r"^(?:after|once|when|while|having|before) (?!that\b)", re.I)
 DOING = re.compile(r"^(?:after|upon) (?=\w+ing\b)", re.I)
@@ -57,7 +68,7 @@ MEDIUM_NOUN = re.compile(r"\b(?:image|picture|photo|document|page|table|text|art
 EXTRA_VERBS = """
 alter apply blur boil brighten build categorise check count darken decide discuss dub edit erase estimate figure
 fetch fill guess hear inspect learn listen lower make merge narrate organise organize pronounce repair reproduce
-reword resize rewrite shrink substitute sum swap talk type understand visualize wipe work
+reword resize rewrite shrink substitute sum swap talk type visualize wipe work
 add adapt adjust aloud analyse analyze animate ask assess build calculate caption change check clarify clear colour
 color convert correct create crop cut deliver denoise derive describe detect develop draw edit enhance enlarge
 evaluate examine expand explain express find fix generate get give have hear highlight identify illustrate improve
@@ -168,7 +179,15 @@ def _parts(body: str) -> Iterator[tuple[int, str]]:
         for index, part in enumerate(_split(sentence or "")):
             relative = index > 0 and RELATIVE.match(part) and not body.endswith("?")
             if part.strip(" ,.;") and not relative:
-                yield number, part.strip()
+                yield from ((number, piece.strip()) for piece in _pieces(part.strip()))
+
+
+def _pieces(part: str) -> list[str]:
+    """Cut a clause at what it starts from, which comes first, and between the results of one verb."""
+    wish, *source = SOURCE.split(part, maxsplit=1)
+    lead = _lead(wish)
+    results = COORDINATES.split(wish) if PROVIDES.match(lead) or lead != wish else [wish]
+    return [*source, *results]
 
 
 def _split(sentence: str) -> Iterator[str]:
@@ -193,7 +212,7 @@ def _clause(part: str, number: int, masks: Masks) -> Clause:
     aside = DOING.match(lead)
     lead = DOING.sub("", lead)
     told = CONTEXT.match(lead) or AFTER.match(lead)
-    opens = lead != part.strip() or ASKS.match(lead) is not None or opens_command(lead)
+    opens = (lead != part.strip() and " " in lead) or ASKS.match(lead) is not None or opens_command(lead)
     return Clause(
         text=masks.restore(lead),
         plain="" if told else masks.plain(lead),

@@ -139,7 +139,7 @@ class Linker:
 
     def _read_first(self, clause: Clause) -> list[Fill]:
         """Add the task that turns a recording or a page into text."""
-        for file in reversed(self.files):
+        for file in (*clause.files, *reversed(self.files)):
             row = self.rows.get(READERS.get(file.media, ""))
             if row is not None:
                 return self.steps.put(row, clause, {row.slots[0].name: self._given(file.media, clause)})

@@ -7,7 +7,7 @@ from functools import cache
 
 from graph.planners.retrieval_arguments import LANGUAGE, labels, names_a_language
 from graph.planners.retrieval_clauses import Clause, Request, stems
-from graph.planners.retrieval_results import ANSWERS
+from graph.planners.retrieval_results import ANSWERS, RESULTS
 from graph.planners.retrieval_texts import prompted
 from graph.planners.retrieval_words import (
     ANSWERERS,
@@ -43,18 +43,17 @@ UNASKED = 0.15
 PASSED_BY = 0.1
 """Taken off when the clause names a file that the task cannot take."""
 UNREAD = 0.12
-"""Taken off tasks on texts when there are only other files: something has to be read first."""
+"""Taken off speaking when there is no text yet: with a picture, `read it` means what is printed there."""
 ANEW = 0.08
 """Taken off tasks that change an image when the clause wants one made: `create a new image`."""
 MADE = 0.1
 """Added when the task makes what the clause asks for (`generate a description`), taken off when it does not."""
 
-MAY_ASK = frozenset(
-    """
+WORDS = """
 answer ask find look get tell say check determine extract read use using search identify respond query give show know
 learn have according based figure work compare see provide obtain receive hear let
-""".split()
-)
+"""
+MAY_ASK = frozenset(WORDS.split())
 """Verbs that may open the wish for an answer."""
 NEW_IMAGE = re.compile(
     r"^(?:generat|creat|produc|mak|provid|giv|get|hav)\w*(?: me)? (?:an?|another|some)(?: \w+)? "
@@ -64,6 +63,13 @@ NEW_IMAGE = re.compile(
 KEYS = {"seg": "segment", "openpose": "pose", "mlsd": "mlsd|straight|line segment"}
 """Words without which a clause is not about a condition image of that kind, where they are not its name."""
 CONDITIONED = re.compile(r"(\w+)-(?:control|text-to-image)$")
+
+
+LEANS = re.compile(r"(?:based on|depending on|according to|using|from|with)\b", re.I)
+"""What opens a clause about what another starts from."""
+IT = re.compile(r"^\w+ (?:it|them|this|that)\b", re.I)
+LATEST = 0.1
+"""Added to tasks on the medium made last when the clause is about `it`."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +98,8 @@ def called(row: TaskRow) -> re.Pattern[str]:
     """Return the pattern of a row's names; single words are left out, as they also mean what the task made."""
     names = [name for name in (row.name, *row.aliases) if "-" in name or len(name) <= 3]
     spaced = (re.escape(name).replace("\\-", "[ -]") for name in names)
-    return re.compile(rf"\b(?:{'|'.join(spaced) or '(?!)'})\b", re.I)
+    result_of = r"(?<!from )(?<!from the )(?<!of the )(?<!by the )"
+    return re.compile(rf"{result_of}\b(?:{'|'.join(spaced) or '(?!)'})\b", re.I)
 
 
 def _speaks_of(key: str, text: str) -> bool:
@@ -142,17 +149,34 @@ class Matcher:
         for clause in self.request.clauses:
             self.named.extend(file.media for file in clause.files)
             pick = self._pick(clause, scores) if clause.plain else None
-            if (
-                clause.aside
-                and pick
-                and (pick.score < VAGUE or pick.row in [other.row for other in self.picks])
-            ):
+            if pick and self._leans(clause, pick):
                 continue
             if pick is None or self._repeats(pick) or self._adds_detail(pick):
                 self._lengthen(clause)
             else:
-                self.picks.append(pick)
+                self._put(pick)
         return self.picks
+
+    def _leans(self, clause: Clause, pick: Pick) -> bool:
+        """Tell whether a clause only speaks of what is made elsewhere: `based on the answer, ...`."""
+        done = [other.row.name for other in self.picks]
+        if clause.aside:
+            return pick.score < VAGUE or pick.row.name in done
+        names = {
+            name
+            for words, found in RESULTS
+            if re.search(rf"\b(?:{words})\b", clause.text, re.I)
+            for name in found
+        }
+        return LEANS.match(clause.plain) is not None and (
+            pick.row.name in done or bool(names.intersection(done))
+        )
+
+    def _put(self, pick: Pick) -> None:
+        """Add a pick; what another one is to be based on comes before that one."""
+        last = self.picks[-1] if self.picks else None
+        based = LEANS.match(pick.clause.plain) and last and last.clause.sentence == pick.clause.sentence
+        self.picks.insert(len(self.picks) - bool(based), pick)
 
     def _pick(self, clause: Clause, scores: Mapping[str, Mapping[str, float]]) -> Pick | None:
         """Return the pick for a clause; a language to have it in comes second to what is wanted in it."""
@@ -186,8 +210,10 @@ class Matcher:
             )
         if any(file.media not in (*needs, "text") for file in clause.files) and not needs:
             fit -= PASSED_BY
-        if not needs and "text" not in there and there and not prompted(row):
+        if not needs and "text" not in there and there and "text" not in row.makes and not prompted(row):
             fit -= UNREAD
+        if self.picks and needs == {self.picks[-1].row.makes[0]} and IT.match(clause.plain):
+            fit += LATEST
         if "image" in needs and NEW_IMAGE.match(clause.plain):
             fit -= ANEW
         if row.slot("labels") and row.name.startswith("zero-shot") and len(labels(clause.text)) < 2:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from graph.planners import retrieval_arguments as arguments
 from graph.planners.retrieval_clauses import Clause, Request
@@ -55,7 +55,7 @@ class Texts:
             "source_language": lambda _, clause: _given(arguments.languages(clause.text)[1]),
             "labels": lambda _, clause: _given(", ".join(arguments.labels(clause.text))),
             "instruction": lambda row, clause: (
-                self._writing(clause) if prompted(row) else self._instruction(clause)
+                self._writing(clause) if row.slots[0].media == "text" else self._instruction(clause)
             ),
             "other_text": lambda _, clause: self._pair(clause)[1:],
             "text": self._main,
@@ -86,8 +86,14 @@ class Texts:
             return [Fill(free[0])]
         if ASKED_BEFORE.match(clause.text):
             written = arguments.question(self.request.payload or clause.text)
-            return self.steps.latest(DOCUMENTS) or [Fill(written)]
+            return self.steps.latest(DOCUMENTS) or self._spoken_question(clause) or [Fill(written)]
         return [Fill(arguments.question(clause.text))]
+
+    def _spoken_question(self, clause: Clause) -> list[Fill]:
+        """Return the transcript of a recording when the request speaks of a question and none is written."""
+        asked = any("question" in part.text.lower() for part in self.request.clauses)
+        heard = [file for file in self.files if file.media == "audio"]
+        return self.read_first(replace(clause, files=(heard[-1],))) if asked and heard else []
 
     def _main(self, row: TaskRow, clause: Clause) -> list[Fill]:
         if row.slot("other_text"):

@@ -137,6 +137,7 @@ ROWS = (
             "Make a spoken version",
             "Turn the answer into a voice message",
             "Dictate the text to me",
+            "Convert the labels to speech",
         ),
         slots=(Slot(name="text", about="The text to speak."),),
         makes=("audio",),
