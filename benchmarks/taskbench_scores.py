@@ -93,7 +93,10 @@ def _argument(text: str, tools: Sequence[str]) -> tuple[str, str]:
     return (MEDIA[file[1].lower()] if file else "text"), text
 
 
-_MADE = {
-    tool: TASKS["image-to-image" if row == "image-editing" else row].makes[0] for row, tool in TOOLS.items()
+_MADE: dict[str, str] = {
+    **{
+        tool: TASKS["image-to-image" if row == "image-editing" else row].makes[0]
+        for row, tool in TOOLS.items()
+    },
+    SILENT: "none",
 }
-_MADE[SILENT] = "none"

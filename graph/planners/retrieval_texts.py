@@ -8,6 +8,7 @@ from graph.planners import retrieval_arguments as arguments
 from graph.planners.retrieval_clauses import Clause, Request
 from graph.planners.retrieval_results import ANSWERS, DIGESTS, DOCUMENTS, RESULTS, WRITERS
 from graph.planners.retrieval_steps import Earlier, Fill, Steps
+from graph.planners.retrieval_weights import prompted
 from tools.outputs import Artifact
 from tools.tasks import TaskRow
 
@@ -23,11 +24,6 @@ ASKED_BEFORE = re.compile(
     r"(?:answer|find|get|respond|look up|search|check)\b.*\b(?:question|answer|it)\b", re.I
 )
 Filler = Callable[[TaskRow, Clause], list[Fill]]
-
-
-def prompted(row: TaskRow) -> bool:
-    """Tell whether a row's text is a prompt: a description of what is to be made."""
-    return row.name in WRITERS or (row.makes[0] != "text" and row.name != "text-to-speech")
 
 
 @dataclass
