@@ -55,7 +55,7 @@ BREAKS = re.compile(
     r",?\s+(?:and\s+)?(?:then|after that|afterwards?|finally|lastly|next)\b,?\s*"
     r"|,\s+(?:and\s+|or\s+)?|\s+and\s+(?:also\s+)?(?=(?:I|we|you)\b)|\s+that\s+(?=(?:I|we)\b|needs?\b)"
     r"|\s+and\s+(?=(?:would|want|need)\b)|\s+by\s+(?=\w+ing\b)"
-    r"|\s+(?:and|before)\s+(?=(\S+))",
+    r"|\s+(?:and|(?<!from )before)\s+(?=(\S+))",
     re.I,
 )
 """Where a sentence may be cut; a bare `and` (group 1 is what follows) only before a verb."""

@@ -9,6 +9,7 @@ from graph.planners.retrieval_clauses import Clause, Request
 from graph.planners.retrieval_results import ANSWERS, DIGESTS, DOCUMENTS, RESULTS, WRITERS
 from graph.planners.retrieval_steps import Earlier, Fill, Steps
 from graph.planners.retrieval_weights import prompted
+from graph.references import ORDINAL, place
 from tools.outputs import Artifact
 from tools.tasks import TaskRow
 
@@ -19,6 +20,8 @@ REFERS = re.compile(
     re.I,
 )
 """What points back to something made or given before."""
+COUNTED = re.compile(rf"\b{ORDINAL} (?:{'|'.join(words for words, _ in RESULTS)})\b", re.I)
+"""Counts results of the turns before: `the first summary`."""
 FOLLOWS = re.compile(r"\b(based on|according to|match|using)\b", re.I)
 ASKED_BEFORE = re.compile(
     r"(?:answer|find|get|respond|look up|search|check)\b.*\b(?:question|answer|it)\b", re.I
@@ -106,7 +109,9 @@ class Texts:
         wanted = (names for words, names in RESULTS if re.search(rf"\b(?:{words})\b", rest, re.I))
         named = {name for names in wanted for name in names}
         before = [result.text for result in self.earlier if result.name in named]
-        return self.steps.latest(named) or [Fill(text) for text in before[-1:]]
+        counted = [place(match["place"], len(before)) for match in COUNTED.finditer(clause.text)]
+        meant = [before[at] for at in counted if at is not None] or before[-1:]
+        return self.steps.latest(named) or [Fill(text) for text in meant]
 
     def _from_before(self, clause: Clause) -> list[Fill]:
         """Return the last text of the turns before when a clause points back: `translate it`."""
@@ -156,6 +161,8 @@ class Texts:
         quoted, made = [Fill(quote) for quote in clause.quotes], self._made_texts()
         if len(quoted) >= 2:
             return quoted[:2]
+        if len(before := self._result(clause)) >= 2 and not quoted:
+            return before[:2]
         if len(made) >= 2 and not quoted:
             return made[-2:]
         lines = re.split(r"\n+|\s+(?:and|vs\.?)\s+", self.request.payload or "")
