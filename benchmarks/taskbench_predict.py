@@ -92,7 +92,7 @@ class Kept:
         key = hashlib.sha256(sample["user_request"].encode()).hexdigest()[:16]
         if key not in self.known:
             made = await predict(sample, planner)
-            self.known[key] = {"key": key, "run": self.run, "id": sample.get("id"), **made}
+            self.known[key] = {"key": key, "run": list(self.run), "id": sample.get("id"), **made}
             self.file.parent.mkdir(parents=True, exist_ok=True)
             with self.file.open("a", encoding="utf-8") as out:
                 out.write(json.dumps(self.known[key], ensure_ascii=False) + "\n")

@@ -54,7 +54,7 @@ async def fitted(samples: Sequence[Sample], planner: Planner) -> dict[str, float
     """Return weights with the best n-F1 + e-F1, changing one after the other, once each."""
     best = dict(WEIGHTS)
     score = sum(await scores(samples, planner, best))
-    for name in track(WEIGHTS, "Fitting", console=Console(stderr=True)):
+    for name in track(list(WEIGHTS), "Fitting", console=Console(stderr=True)):
         for factor in FACTORS:
             tried = {**best, name: WEIGHTS[name] * factor}
             if (found := sum(await scores(samples, planner, tried))) > score:
