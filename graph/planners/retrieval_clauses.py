@@ -21,6 +21,7 @@ from graph.planners.retrieval_cues import (
     RELATIVE,
     SENTENCES,
     SOURCE,
+    USES,
     opens_command,
 )
 from graph.planners.retrieval_masks import MARK, Masks
@@ -138,10 +139,11 @@ def _clause(part: str, number: int, masks: Masks) -> Clause:
     aside = DOING.match(lead)
     lead = DOING.sub("", lead)
     told = CONTEXT.match(lead) or AFTER.match(lead)
+    wish = USES.sub("", lead)
     opens = (lead != part.strip() and " " in lead) or ASKS.match(lead) is not None or opens_command(lead)
     return Clause(
         text=masks.restore(lead),
-        plain="" if told else masks.plain(lead),
+        plain="" if told else masks.plain(wish if opens_command(wish) else lead),
         quotes=masks.quotes_in(part),
         files=masks.files_in(part),
         sentence=number,

@@ -11,7 +11,7 @@ FILLER = re.compile(
     r"^(?:[\s,.:;()-]|\d[.)]|(?:please|kindly|hi|hello|hey|ok|okay|so|and|or|but|also|first|firstly|second|"
     r"secondly|third|thirdly|next|then|finally|lastly|afterwards?|after that|additionally|furthermore|moreover|"
     r"once done|just|if possible|in addition|at the end|in the end|"
-    r"at the same time|at last|now|can you|could you|would you|will you|you can|"
+    r"(?:i'm|i am|we are|we're) looking for|at the same time|at last|now|can you|could you|would you|will you|you can|"
     r"help me(?: to)?|(?:(?:i|we)(?: would|'d)? |would )?(?:also )?(?:like|want|need|wish)(?: you)?(?: to)?|"
     r"let me|let's|to|be able to|(?:have|get) (?=\w+ed\b|it|them))\b)+",
     re.I,
@@ -20,7 +20,7 @@ FILLER = re.compile(
 CONTEXT = re.compile(
     r"^(?:(?:i|we)(?:'ve| have)?(?: (?:have|got|recorded|took|made|provide|attached?|uploaded?|will provide|am|was|"
     r"'m))|there (?:is|are)|this is|these are|here(?:'s| is| are)|it is|it's|"
-    r"(?:the|my) \S+(?: \S+){0,3} (?:is|are|has|have|contains?|shows?)\b|"
+    r"(?:the|my) \S+(?: \S+){0,3} (?:is|are|has|have|contains?|shows?|sent|gave|left|wrote)\b|"
     r"the (?:text|passage|article|context|sentence|paragraph)$|"
     r"(?:i|we) (?:do not|don't|cannot|can't)\b|"
     r"given|because|since|if|note that|for example|such as)\b(?!.*\?$)",
@@ -42,6 +42,8 @@ RELATIVE = re.compile(r"^(?:which|where|who|whose|that)\b", re.I)
 AFTER = re.compile(r"^(?:after|once|when|while|having|before) (?!that\b)", re.I)
 DOING = re.compile(r"^(?:after|upon) (?=\w+ing\b)", re.I)
 """What opens a clause about something that may not have been asked for elsewhere: `after answering it, ...`."""
+USES = re.compile(r"^(?:use|take) [^,]{1,60}? to (?=\w)", re.I)
+"""What a clause says to start from before it says what to do: `use the mask to cut out the dog`."""
 POINTS = re.compile(
     r"^(?:take|use|open|load|consider|look at|see|using|according to|based on|going by|with|from|in|given|for)\b"
     r"(?: (?:the|this|that|my|following|given|same|it|text|passage|image|picture|photo|audio|recording|file|"
@@ -55,6 +57,7 @@ BREAKS = re.compile(
     r",?\s+(?:and\s+)?(?:then|after that|afterwards?|finally|lastly|next)\b,?\s*"
     r"|,\s+(?:and\s+|or\s+)?|\s+and\s+(?:also\s+)?(?=(?:I|we|you)\b)|\s+that\s+(?=(?:I|we)\b|needs?\b)"
     r"|\s+and\s+(?=(?:would|want|need)\b)|\s+by\s+(?=\w+ing\b)"
+    r"|(?<=ed)\s+and\s+(?=(?:the|its|their|an?|my)\s)"
     r"|\s+(?:and|(?<!from )before)\s+(?=(\S+))",
     re.I,
 )

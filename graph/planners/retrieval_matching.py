@@ -140,11 +140,14 @@ class Matcher:
         return wanted if wanted in self.rows else name
 
     def _tabular(self, clause: Clause) -> bool:
-        """Tell whether a clause speaks of a table, and there is something the row for tables takes."""
+        """Tell whether a clause is about a table, and there is something the row for tables takes."""
         row = self.rows.get(CLASSIFIERS["table"])
-        return bool(
-            row and row.slots[0].media in self.given and re.search(MEDIA_WORDS["table"], clause.text, re.I)
-        )
+        if row is None or row.slots[0].media not in self.given:
+            return False
+        told = [part.text for part in self.request.clauses if not part.plain]
+        vague = not any(re.search(words, clause.text, re.I) for words in MEDIA_WORDS.values())
+        texts = [clause.text, *(told if vague and not self.picks else [])]
+        return any(re.search(MEDIA_WORDS["table"], text, re.I) for text in texts)
 
     def _answerer(self, clause: Clause) -> str:
         medium = self._medium(clause)

@@ -33,7 +33,10 @@ RESULTS: tuple[tuple[str, tuple[str, ...]], ...] = (
     (r"transcri(?:pts?|ptions?|bed)|recogni[sz]ed (?:text|speech)", ("automatic-speech-recognition",)),
     (r"captions?|descri(?:ptions?|bed)", ("image-to-text", "text-generation", "visual-question-answering")),
     (r"answers?|answered", (*ANSWERS, "conversational")),
-    (r"entit(?:y|ies)|names", ("token-classification",)),
+    (
+        r"entit(?:y|ies)|names|(?:these|those) (?:people|persons|places|dates|locations|organi[sz]ations|words|terms)",
+        ("token-classification",),
+    ),
     (r"objects?|labels|detect(?:ed|ion|ions)|boxes", (*DETECTORS, "image-classification")),
     (r"class(?:es|ified|ifications?)?|categor(?:y|ies)|labels?", (*CLASSES, *DETECTORS)),
     (r"sentiments?|emotions?|mood|tone", ("text-classification", "audio-classification")),

@@ -39,6 +39,8 @@ ROWS = (
             "Generate a video explanation",
             "Visualise the story as a video",
             "Produce a short movie about the topic",
+            "Turn my text into a video",
+            "Turn this description into a video",
         ),
         slots=(Slot(name="text", about="Description of the video."),),
         makes=("video",),
