@@ -53,23 +53,23 @@ def prompted(row: TaskRow) -> bool:
 
 
 @cache
-def called(row: TaskRow) -> re.Pattern[str]:
+def called(*names: str) -> re.Pattern[str]:
     """Return the pattern of a row's names; single words are left out, as they also mean what the task made."""
-    names = [name for name in (row.name, *row.aliases) if "-" in name or len(name) <= 3]
-    spaced = (re.escape(name).replace("\\-", "[ -]") for name in names)
+    telling = [name for name in names if "-" in name or len(name) <= 3]
+    spaced = (re.escape(name).replace("\\-", "[ -]") for name in telling)
     result_of = r"(?<!from )(?<!from the )(?<!of the )(?<!by the )"
     return re.compile(rf"{result_of}\b(?:{'|'.join(spaced) or '(?!)'})\b", re.I)
 
 
 @cache
-def opening_words(row: TaskRow) -> frozenset[str]:
+def opening_words(examples: tuple[str, ...]) -> frozenset[str]:
     """Return the first words of a row's examples."""
-    return frozenset(example.split()[0].lower() for example in row.examples)
+    return frozenset(example.split()[0].lower() for example in examples)
 
 
 def _opens(case: Case) -> float:
     first = set(stems(case.clause.plain))
-    openers = [name for name, other in case.rows.items() if first & opening_words(other)]
+    openers = [name for name, other in case.rows.items() if first & opening_words(other.examples)]
     return 1 / len(openers) if case.row.name in openers else 0
 
 
@@ -131,7 +131,7 @@ RULES: Mapping[str, Callable[[Case], float]] = {
     # The task answers questions, and the clause asks nothing: `swap the blue car for a red one`.
     "unasked": _tells,
     # The task is called by its name.
-    "named": lambda case: called(case.row).search(case.clause.plain) is not None,
+    "named": lambda case: called(case.row.name, *case.row.aliases).search(case.clause.plain) is not None,
     # The first word of the clause opens an example, shared among all rows with such an example.
     "opening": _opens,
     # The task makes what the clause asks for (`generate a description`), or something else.
