@@ -39,7 +39,10 @@ COORDINATES = re.compile(
 """Where one verb has two results: `give me a transcript and a summary`."""
 PROVIDES = re.compile(r"^(?:giv|get|mak|provid|produc|generat|creat|hav|want|need|writ|obtain)\w*\b", re.I)
 RELATIVE = re.compile(r"^(?:which|where|who|whose|that)\b", re.I)
-AFTER = re.compile(r"^(?:after|once|when|while|having|before) (?!that\b)", re.I)
+AFTER = re.compile(
+    r"^(?:after|once|when|while|having|before) (?!that\b|(?:is|are|was|were|do|does|did|will|can|has|have)\b)",
+    re.I,
+)
 DOING = re.compile(r"^(?:after|upon) (?=\w+ing\b)", re.I)
 """What opens a clause about something that may not have been asked for elsewhere: `after answering it, ...`."""
 USES = re.compile(r"^(?:use|take) [^,]{1,60}? to (?=\w)", re.I)

@@ -9,7 +9,7 @@ from graph.planners.retrieval_arguments import labels, names_a_language
 from graph.planners.retrieval_clauses import Clause
 from graph.planners.retrieval_cues import stems
 from graph.planners.retrieval_results import WRITERS
-from graph.planners.retrieval_words import DRAWS, QUESTION, wanted_medium
+from graph.planners.retrieval_words import DRAWS, GENRES, QUESTION, wanted_medium
 from tools.outputs import Media
 from tools.tasks import TaskRow
 
@@ -24,6 +24,7 @@ NEW_IMAGE = re.compile(
     r"(?:image|picture|photo|illustration|drawing|painting)\b",
     re.I,
 )
+WRITES = re.compile(r"^(?:writ|compos|draft|generat|creat|mak|produc|com(?:e|ing) up|think)", re.I)
 KEYS = {"seg": "segment", "openpose": "pose", "mlsd": "mlsd|straight|line segment"}
 """Words without which a clause is not about a condition image of that kind, where they are not its name."""
 CONDITIONED = re.compile(r"(\w+)-(?:control|text-to-image)$")
@@ -95,6 +96,13 @@ def _made(case: Case) -> float:
     return 1 if wanted == case.row.makes[0] else 0 if wanted in case.row.makes else -1
 
 
+def _genre(case: Case) -> bool:
+    """Tell whether a kind of text is to be written, whatever it is about: `write a poem about the summary`."""
+    wish = re.split(r"\b(?:about|on|from|of|for|with)\b", case.clause.plain, maxsplit=1)[0]
+    writes = WRITES.match(wish) is not None and GENRES.search(wish) is not None
+    return writes and case.row.name == "text-generation"
+
+
 def _unlabelled(case: Case) -> bool:
     zero_shot = case.row.slot("labels") is not None and case.row.name.startswith("zero-shot")
     return zero_shot and len(labels(case.clause.text)) < 2
@@ -136,6 +144,8 @@ RULES: Mapping[str, Callable[[Case], float]] = {
     "opening": _opens,
     # The task makes what the clause asks for (`generate a description`), or something else.
     "made": _made,
+    # The clause wants a kind of text written: `write a poem about the summary`.
+    "genre": _genre,
     # The task changes an image, and the clause wants one made: `create a new image`.
     "anew": lambda case: "image" in case.needs and NEW_IMAGE.match(case.clause.plain) is not None,
     # The task translates, and no language is named.
@@ -155,6 +165,7 @@ WEIGHTS: dict[str, float] = {
     "named": 0.25,
     "opening": 0.2,
     "made": 0.1,
+    "genre": 0.25,
     "anew": -0.08,
     "no_language": -0.05,
     "no_labels": -1,

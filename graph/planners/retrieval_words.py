@@ -36,6 +36,12 @@ PRODUCES = re.compile(
     re.I,
 )
 """What opens a clause that wants something made, and (group 1) the words behind it."""
+GENRES = re.compile(
+    r"\b(?:poems?|haikus?|limericks?|stor(?:y|ies)|tales?|e-?mails?|letters?|articles?|essays?|tweets?|posts?|lyrics|"
+    r"slogans?|titles?|jokes?|recipes?|scripts?|notes?|speech|dialogues?|reviews?|advertisements?)\b",
+    re.I,
+)
+"""Kinds of text that are written rather than found in another text."""
 BECOMES = re.compile(
     r"\b(?:turn|convert|transform|chang)\w*\b.*?\b(?:in)?to ((?:an? |some |the )?(?:[\w-]+ ){0,2}?[\w-]+)",
     re.I,
