@@ -17,7 +17,7 @@ from graph.planners.retrieval import Embed
 from graph.planners.wire import PlanError
 from graph.state import Plan
 from tools.chat import chat_model
-from tools.errors import InputError, ModelError
+from tools.errors import InputError, ModelError, TransientError
 from tools.outputs import Artifact
 from tools.tasks import TaskRow
 
@@ -64,6 +64,10 @@ async def predict(sample: Mapping[str, Any], planner: Planner) -> dict[str, Any]
 
     Returns:
         `task_nodes`, `task_links`, `ms`, `prompt_tokens` and, where no plan was made, the `error`.
+
+    Raises:
+        SetupError: The chat model cannot be asked as it is configured.
+        TransientError: It could not be reached; what was predicted before is kept.
     """
     request = sample["user_request"]
     files, made, error = stand_ins(request), None, None
@@ -71,6 +75,8 @@ async def predict(sample: Mapping[str, Any], planner: Planner) -> dict[str, Any]
     with only_tools() as rows, get_usage_metadata_callback() as usage:
         try:
             made = await planner(request, files, rows)
+        except TransientError:
+            raise
         except (InputError, ModelError, PlanError) as problem:
             error = str(problem)
     milliseconds = 1000 * (time.perf_counter() - start)

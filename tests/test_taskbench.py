@@ -17,6 +17,7 @@ from benchmarks.taskbench_predict import Kept, Run, by_chat_model, by_retrieval,
 from benchmarks.taskbench_scores import arguments, comparable, f1, summary
 from benchmarks.taskbench_tools import ROWS_OF_TOOLS, as_sample, only_tools, rows, stand_ins
 from graph.state import Input, Plan, Task
+from tools.errors import TransientError
 from tools.tasks import TASKS, find
 
 DATA = Path(taskbench.__file__).parent / "data"
@@ -166,6 +167,13 @@ async def test_a_chat_model_is_asked_as_in_production_and_its_tokens_are_counted
     made = await predict(SAMPLE, by_chat_model(server.url))
     assert (made["task_nodes"], made["task_links"]) == (SAMPLE["task_nodes"], SAMPLE["task_links"])
     assert made["prompt_tokens"] > 0
+
+
+async def test_a_chat_model_that_cannot_be_reached_stops_the_run_and_is_not_scored(tmp_path: Path) -> None:
+    kept = Kept(tmp_path / "out.jsonl", RUN)
+    with pytest.raises(TransientError):
+        await kept.predict(SAMPLE, by_chat_model("http://127.0.0.1:9/v1"))
+    assert not kept.known
 
 
 def test_what_decides_a_prediction_has_a_version() -> None:
