@@ -1,6 +1,7 @@
 """Plan: the request becomes a graph of tasks."""
 
 import asyncio
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,13 +11,14 @@ from langgraph.types import Overwrite
 
 from graph.context import Context, context_of
 from graph.events import NoteEvent
-from graph.files import as_text, files_of
+from graph.files import files_of
+from graph.history import shrink
 from graph.kept import turn_of
 from graph.planners import llm, retrieval
 from graph.planners.wire import PlanError
+from graph.references import described, distinct, with_names
 from graph.state import Plan, State
 from tools import llama
-from tools.artifacts import store
 from tools.chat import EMBEDDED, chat_model
 from tools.errors import InputError, ModelError
 from tools.experts import workers
@@ -26,8 +28,8 @@ from tools.results import forget
 from tools.tasks import TASKS
 from tools.usage import recorded
 
-HISTORY = 8
-"""Messages of the conversation that the planner reads."""
+FILES = 30
+"""Files of the conversation that the chat model may plan with, the newest."""
 
 
 async def plan(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
@@ -69,9 +71,10 @@ def route(state: State) -> str:
 async def _by_chat_model(state: State, context: Context, notes: list[str]) -> Plan | None:
     """Return the chat model's plan, or None with a note when it has no usable one."""
     chat = await chat_model(context.model, timeout=context.chat_timeout)
-    history = [as_text(message) for message in state.messages[-HISTORY:]]
+    request, files = understood(state.messages)
+    history = await asyncio.to_thread(shrink, state.messages, request)
     try:
-        return await llm.plan(chat, history, files_of(state.messages), TASKS)
+        return await llm.plan(chat, history, files[-FILES:], TASKS)
     except PlanError as error:
         notes.append(f"{context.model} gave no usable plan ({error}), so the retrieval planner made it.")
     except ModelError as error:
@@ -80,35 +83,50 @@ async def _by_chat_model(state: State, context: Context, notes: list[str]) -> Pl
 
 
 async def _by_retrieval(state: State) -> Plan:
-    request = str(state.messages[-1].text)
-    earlier = await asyncio.to_thread(earlier_results, state.messages[:-1])
-    return await retrieval.plan(request, files_meant(request, state.messages), TASKS, embed, earlier)
+    request, files = understood(state.messages)
+    earlier = earlier_results(state.messages[:-1])
+    return await retrieval.plan(request, files_meant(request, files, state.messages), TASKS, embed, earlier)
 
 
-def files_meant(request: str, messages: Sequence[BaseMessage]) -> list[Artifact]:
+def understood(messages: Sequence[BaseMessage]) -> tuple[str, list[Artifact]]:
+    """Return the request with the files it points at named, and all files of the conversation under distinct names.
+
+    Args:
+        messages: The conversation, its last message being the request.
+    """
+    files = distinct(files_of(messages))
+    # A text that a task made is a result, which is called by what it is: `the summary`.
+    media = [file for file in files if not _task_of(file)]
+    given = {file.ref for file in files_of(message for message in messages if message.type == "human")}
+    request = str(messages[-1].text)
+    return with_names(request, media, [file for file in media if file.ref in given]), files
+
+
+def files_meant(request: str, files: Sequence[Artifact], messages: Sequence[BaseMessage]) -> list[Artifact]:
     """Return the files a request is about: those that came with it or that it names, else the latest of each medium.
 
     Args:
-        request: The last message's text.
+        request: The request as `understood` returns it.
+        files: The files of the conversation, with names as they stand in the request.
         messages: The conversation. Texts that tasks made are left out: they are `earlier_results`.
     """
-    came = files_of(messages[-1:])
-    earlier = [file for file in files_of(messages[:-1]) if not _task_of(file)]
-    named = [file for file in earlier if file.name in request and file not in came]
-    if came or named:
-        return [*named, *came]
-    return list({file.media: file for file in earlier}.values())
+    came = {file.ref for file in files_of(messages[-1:])}
+    usable = [file for file in files if file.ref in came or not _task_of(file)]
+    meant = [file for file in usable if file.name.lower() in request.lower()]
+    if meant or came:
+        return [
+            *(file for file in meant if file.ref not in came),
+            *(file for file in usable if file.ref in came),
+        ]
+    return list({file.media: file for file in (*usable, *described(request, usable))}.values())
 
 
 def earlier_results(messages: Sequence[BaseMessage]) -> list[retrieval.Earlier]:
-    """Return the texts that tasks of earlier turns made, oldest first. Blocking: reads the artifact store."""
-    made = [(name, file) for file in files_of(messages[-HISTORY:]) if (name := _task_of(file))]
-    return [
-        retrieval.Earlier(name, store().path(file.ref).read_text(encoding="utf-8")) for name, file in made
-    ]
+    """Return the texts that tasks of earlier turns made, oldest first; a text is given by its reference."""
+    return [retrieval.Earlier(name, file.ref) for file in files_of(messages) if (name := _task_of(file))]
 
 
 def _task_of(file: Artifact) -> str | None:
     """Return the task type that made a text, which `respond` names after it; None for any other file."""
-    name = file.name.removesuffix(".txt").rpartition("-")[0]
+    name = re.sub(r"( \(\d+\))?\.txt$", "", file.name).rpartition("-")[0]
     return name if file.media == "text" and name in TASKS else None

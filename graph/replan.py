@@ -1,15 +1,17 @@
 """Replan: when tasks failed for good, the planner learns why and may plan the rest in another way."""
 
+import asyncio
 import json
 from typing import Any
 
-from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
+from langchain_core.messages import AIMessage, HumanMessage
 from langgraph.runtime import Runtime
 from langgraph.types import Overwrite
 
 from graph.context import Context, context_of
 from graph.events import NoteEvent
-from graph.files import as_text, files_of
+from graph.history import shrink
+from graph.plan import FILES, understood
 from graph.planners import llm
 from graph.planners.wire import PlanError, write
 from graph.state import Plan, State, Task
@@ -17,9 +19,6 @@ from prompts import render
 from tools.chat import chat_model
 from tools.errors import HuggingGPTError
 from tools.tasks import TASKS
-
-HISTORY = 8
-"""Messages of the conversation that the planner reads."""
 
 
 async def replan(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
@@ -63,9 +62,10 @@ async def _planned(state: State, context: Context, kept: list[Task]) -> Plan:
         finished="\n".join(f"- {task.id}: {task.name}" for task in kept) or "(none)",
         next=1 + max((int(task.id) for task in _tasks(state) if task.id.isdecimal()), default=-1),
     )
-    history: list[BaseMessage] = [as_text(message) for message in state.messages[-HISTORY:]]
+    request, files = understood(state.messages)
+    history = await asyncio.to_thread(shrink, state.messages, request)
     history += [AIMessage(json.dumps({"tasks": write(state.plan or Plan())})), HumanMessage(told)]
-    return await llm.plan(chat, history, files_of(state.messages), TASKS, kept)
+    return await llm.plan(chat, history, files[-FILES:], TASKS, kept)
 
 
 def _tasks(state: State) -> tuple[Task, ...]:

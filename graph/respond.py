@@ -9,6 +9,7 @@ from langgraph.runtime import Runtime
 
 from graph.context import Context, context_of
 from graph.files import as_text, block
+from graph.history import shrink
 from graph.state import State, Task, TaskResult
 from prompts import render
 from tools.artifacts import store
@@ -17,9 +18,6 @@ from tools.errors import HuggingGPTError
 from tools.outputs import Artifact
 from tools.structured import without_thoughts
 from tools.usage import recorded
-
-HISTORY = 8
-"""Messages that the chat model reads when it converses."""
 
 
 class Limits(NamedTuple):
@@ -108,7 +106,7 @@ async def _report(state: State, context: Context, done: Done) -> AIMessage:
 
 async def _converse(state: State, context: Context) -> AIMessage:
     limits = LIMITS.get(context.model, OTHER_LIMITS)
-    history = map(as_text, state.messages[-HISTORY:])
+    history = await asyncio.to_thread(shrink, state.messages)
     return await _ask(context, [SystemMessage(render("converse")), *history], limits)
 
 

@@ -18,7 +18,7 @@ from tools.experts.engines import CHAT_TASKS, ENGINES, run_job
 from tools.experts.files import picture
 from tools.experts.labels import labels_of
 from tools.experts.printed_text import lines
-from tools.experts.run import run
+from tools.experts.run import _local, run
 from tools.models import Model, Way
 
 TOY = Model(id="toy/model", tasks=(), about="A toy.", source="registry", ways=(Way(engine="toy"),))
@@ -124,3 +124,11 @@ def test_what_is_no_picture(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.png").write_bytes(content)
     with pytest.raises(InputError, match=r"^a\.png cannot be read as a picture"):
         picture(str(tmp_path / "a.png"))
+
+
+def test_what_to_write_joins_the_text_it_is_about() -> None:
+    inputs = {"text": "The sea is blue.", "instruction": "Write a poem about it"}
+    assert _local("text-generation", inputs, store()) == {
+        "text": "Write a poem about it:\n\nThe sea is blue."
+    }
+    assert _local("text-generation", {"text": "Go on"}, store()) == {"text": "Go on"}

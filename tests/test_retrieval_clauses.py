@@ -90,3 +90,31 @@ def test_of_files_with_one_name_the_newest_is_meant() -> None:
 def test_a_question_that_is_only_told_is_to_be_answered() -> None:
     request = "I have an image and a question: 'What colour is it?'"
     assert wanted(request) == ["answer a question about the image"]
+
+
+def test_files_that_are_only_pointed_at_belong_to_what_comes_next() -> None:
+    photo, page = picture("p.png"), picture("q.png")
+    clauses = read("Look at p.png and describe it. Take q.png, cut out the dog", [photo, page]).clauses
+    assert [(clause.plain, clause.files) for clause in clauses if clause.plain] == [
+        ("describe it", (photo,)),
+        ("cut out the dog", (page,)),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("request_", "clauses"),
+    [
+        ("Give me a transcript and a summary", ["a transcript", "a summary"]),
+        (
+            "I want the noise removed and the speaker identified",
+            ["the noise removed", "the speaker identified"],
+        ),
+        ("Use the mask to cut out the dog", ["cut out the dog"]),
+        ("Draw a cat based on the mood of 'a b.wav'", ["based on the mood of the audio", "Draw a cat"]),
+        ("After translating it, read it aloud", ["translating it", "read it aloud"]),
+        ("My recording is full of hiss. Clean it", ["Clean it"]),
+        ("read the summary from before aloud", ["read the summary from before aloud"]),
+    ],
+)
+def test_what_is_wanted_is_told_from_what_it_starts_from(request_: str, clauses: list[str]) -> None:
+    assert [text.removeprefix("Give me ") for text in wanted(request_, WAV)] == clauses

@@ -158,6 +158,39 @@ PLANS = [
         "Create an image of a cat wearing a hat, then describe it and read the description aloud",
         ["text-to-image(text=a cat wearing a hat)", "image-to-text(image=<0>)", "text-to-speech(text=<1>)"],
     ),
+    (
+        "a.wav b.wav",
+        "transcribe a.wav and b.wav",
+        ["automatic-speech-recognition(audio=a.wav)", "automatic-speech-recognition(audio=b.wav)"],
+    ),
+    (
+        "a.wav",
+        "transcribe it, tell me how similar it and 'I have a dream' are, and draw it",
+        [
+            "automatic-speech-recognition(audio=a.wav)",
+            "sentence-similarity(text=<0>, other_text=I have a dream)",
+            "text-to-image(text=<0>)",
+        ],
+    ),
+    (
+        "a.wav",
+        "Transcribe this recording and write a poem about the summary",
+        [
+            "automatic-speech-recognition(audio=a.wav)",
+            "summarization(text=<0>)",
+            "text-generation(text=<1>, instruction=write a poem about the summary)",
+        ],
+    ),
+    (
+        "p.jpg",
+        "Swap the blue car for a red one",
+        ["image-to-image(image=p.jpg, instruction=Swap the blue car for a red one)"],
+    ),
+    (
+        "p.jpg",
+        "Describe this photo in German",
+        ["image-to-text(image=p.jpg)", "translation(text=<0>, target_language=German)"],
+    ),
 ]
 TALK = ["Hello, how are you?", "What can you do?", "Tell me a joke", "Who wrote Hamlet?", "Thank you", "help"]
 

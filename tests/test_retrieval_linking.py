@@ -171,3 +171,50 @@ def test_what_is_missing_is_said_in_a_sentence(name: str, sentence: str) -> None
     with pytest.raises(InputError) as error:
         link("Do it", "", name)
     assert str(error.value) == sentence
+
+
+GEN, QA = "text-generation", "question-answering"
+
+
+def test_a_writer_gets_the_text_and_what_to_write_about_it() -> None:
+    steps = link("Summarise notes.txt, write a poem about the summary", "notes.txt", SUM, GEN)
+    assert steps[1] == f"{GEN}(text=<0>, instruction=write a poem about the summary)"
+    steps = link("Rephrase 'We are late' more politely", "", GEN)
+    assert steps == [f"{GEN}(text=We are late, instruction=Rephrase this text more politely)"]
+    assert link("Write a poem about the sea", "", GEN) == [f"{GEN}(text=Write a poem about the sea)"]
+
+
+def test_a_summary_is_made_before_a_poem_about_it() -> None:
+    assert link("Write a poem about the summary of notes.txt", "notes.txt", GEN)[:1] == [
+        f"{SUM}(text=notes.txt)"
+    ]
+
+
+def test_a_text_is_translated_before_it_is_read_in_a_language() -> None:
+    steps = link("Transcribe this and read it aloud in French", "a.wav", ASR, TTS)
+    assert steps[1:] == [f"{MT}(text=<0>, target_language=French)", f"{TTS}(text=<1>)"]
+
+
+def test_a_question_may_be_spoken_in_a_recording() -> None:
+    request = "I recorded a question in a.wav about the page p.png. Look up the answer on the page"
+    assert link(request, "a.wav p.png", DQA) == [f"{ASR}(audio=a.wav)", f"{DQA}(image=p.png, question=<0>)"]
+
+
+def test_two_questions_are_both_asked_of_the_text() -> None:
+    steps = link("Transcribe this. Who is calling? When do they meet?", "a.wav", ASR, QA, QA)
+    assert [step.endswith("context=<0>)") for step in steps] == [False, True, True]
+
+
+def test_results_of_earlier_turns_are_counted() -> None:
+    earlier = (Earlier(SUM, "One."), Earlier(ASR, "Talk."), Earlier(SUM, "Two."))
+    assert link("Read the first summary aloud", "", TTS, earlier=earlier) == [f"{TTS}(text=One.)"]
+    assert link("Compare the first summary with the second summary", "", SIM, earlier=earlier) == [
+        f"{SIM}(text=One., other_text=Two.)"
+    ]
+
+
+def test_several_named_files_give_several_tasks() -> None:
+    assert link("Transcribe a.wav and b.wav", "a.wav b.wav", ASR) == [
+        f"{ASR}(audio=a.wav)",
+        f"{ASR}(audio=b.wav)",
+    ]

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from graph.planners.retrieval_clauses import read
 from graph.planners.retrieval_examples import Embed, compare
 from graph.planners.retrieval_linking import Linker
-from graph.planners.retrieval_matching import Matcher
+from graph.planners.retrieval_matching import Matcher, without_language
 from graph.planners.retrieval_steps import Earlier, Step
 from graph.state import Plan, Task
 from tools.errors import InputError
@@ -79,7 +79,8 @@ async def draft(
         InputError: A task needs a file or a text that was not given.
     """
     parts = read(request, files)
-    wanted = [clause.plain for clause in parts.clauses if clause.plain]
+    plain = [clause.plain for clause in parts.clauses if clause.plain]
+    wanted = list(dict.fromkeys([*plain, *filter(None, map(without_language, plain))]))
     scores = dict(zip(wanted, await compare(wanted, rows, embed), strict=True))
     picks = Matcher(parts, files, rows).choose(scores)
     return Linker(parts, files, rows, earlier).link(picks)

@@ -16,12 +16,11 @@ from tools.tasks import Slot, TaskRow
 
 SURE = 0.6
 """From this similarity on, a missing file is the user's mistake; below, the match is."""
-TRANSLATABLE = ("summarization", *ANSWERS)
+TRANSLATABLE = ("summarization", "image-to-text", *ANSWERS)
 """Tasks whose output is translated when they are asked for `in German`."""
 IN_LANGUAGE = re.compile(rf"\b(?:in|into|to) (?:{arguments.LANGUAGE.pattern})", re.I)
 REPEATABLE = (
-    *("translation", "text-generation", "conversational", "image-to-image", "sentence-similarity"),
-    *ANSWERS,
+    *("translation", "text-generation", "conversational", "image-to-image", "table-question-answering"),
 )
 """Tasks that make sense on their own output."""
 MANY = re.compile(
@@ -82,10 +81,11 @@ class Linker:
     def _summarise(self, pick: Pick) -> None:
         """Add the summary that a clause speaks of when none was asked for: `translate the summary`."""
         row = self.rows.get("summarization")
-        if row is None or pick.row == row or not SUMMARY.search(pick.clause.text) or not self.steps.all:
+        if row is None or pick.row == row or not SUMMARY.search(pick.clause.text):
             return
-        if not self.steps.latest({row.name}):
-            self._add(row, replace(pick.clause, text="summarise it", quotes=(), files=()))
+        there = self.steps.all or pick.clause.files or self.request.payload
+        if there and not self.steps.latest({row.name}):
+            self._add(row, replace(pick.clause, text="summarise it", quotes=()))
 
     def _give_up(self, pick: Pick, slot: Slot, *, alone: bool) -> None:
         """Answer a question with nothing to look it up in from memory; for the rest, say what is missing."""
@@ -108,16 +108,24 @@ class Linker:
                 filled[slot.name] = fills
             elif slot.required:
                 raise Unfilled(slot)
+        if row.name == "text-to-speech":
+            filled["text"] = self._translated(clause, filled["text"])
         if row.name in REPEATABLE or not self._feeds_itself(row, filled):
             outputs = self.steps.put(row, clause, filled)
             self._translate(row, clause, outputs)
 
     def _translate(self, row: TaskRow, clause: Clause, outputs: Sequence[Fill]) -> None:
         """Add a translation when a task is asked for in a language."""
-        wanted = IN_LANGUAGE.search(clause.text)
-        if wanted and row.name in TRANSLATABLE and "translation" in self.rows:
-            language = [Fill(name) for name in arguments.languages(wanted[0])[0]]
-            self.steps.put(self.rows["translation"], clause, {"text": outputs, "target_language": language})
+        if row.name in TRANSLATABLE:
+            self._translated(clause, outputs)
+
+    def _translated(self, clause: Clause, texts: Sequence[Fill]) -> list[Fill]:
+        """Return texts in the language that a clause names: `read it aloud in French`."""
+        wanted, row = IN_LANGUAGE.search(clause.text), self.rows.get("translation")
+        if not wanted or row is None or any(fill in self.steps.latest({row.name}) for fill in texts):
+            return list(texts)
+        language = [Fill(name) for name in arguments.languages(wanted[0])[0]]
+        return self.steps.put(row, clause, {"text": texts, "target_language": language})
 
     def _feeds_itself(self, row: TaskRow, filled: Mapping[str, Sequence[Fill]]) -> bool:
         """Tell whether a task would work on its own kind of output: then the clause only repeats what was asked."""
@@ -131,7 +139,7 @@ class Linker:
 
     def _read_first(self, clause: Clause) -> list[Fill]:
         """Add the task that turns a recording or a page into text."""
-        for file in reversed(self.files):
+        for file in (*clause.files, *reversed(self.files)):
             row = self.rows.get(READERS.get(file.media, ""))
             if row is not None:
                 return self.steps.put(row, clause, {row.slots[0].name: self._given(file.media, clause)})

@@ -33,7 +33,10 @@ RESULTS: tuple[tuple[str, tuple[str, ...]], ...] = (
     (r"transcri(?:pts?|ptions?|bed)|recogni[sz]ed (?:text|speech)", ("automatic-speech-recognition",)),
     (r"captions?|descri(?:ptions?|bed)", ("image-to-text", "text-generation", "visual-question-answering")),
     (r"answers?|answered", (*ANSWERS, "conversational")),
-    (r"entit(?:y|ies)|names", ("token-classification",)),
+    (
+        r"entit(?:y|ies)|names|(?:these|those) (?:people|persons|places|dates|locations|organi[sz]ations|words|terms)",
+        ("token-classification",),
+    ),
     (r"objects?|labels|detect(?:ed|ion|ions)|boxes", (*DETECTORS, "image-classification")),
     (r"class(?:es|ified|ifications?)?|categor(?:y|ies)|labels?", (*CLASSES, *DETECTORS)),
     (r"sentiments?|emotions?|mood|tone", ("text-classification", "audio-classification")),
@@ -46,7 +49,13 @@ RESULTS: tuple[tuple[str, tuple[str, ...]], ...] = (
     (r"extracted text|text (?:from|in|of) the (?:image|page|photo|picture)|page", ("image-to-text",)),
 )
 """Words for what a task made, and the tasks that make it."""
-DIGESTS = ("summarization", "token-classification", "text-classification", "zero-shot-classification")
+DIGESTS = (
+    "summarization",
+    "question-answering",
+    "token-classification",
+    "text-classification",
+    "zero-shot-classification",
+)
 """Tasks for which `it` is a text to read rather than an answer or labels."""
 WRITERS = ("text-generation", "conversational")
 """Tasks that take a prompt and make text."""

@@ -28,6 +28,7 @@ class Earlier:
     name: str
     """The task's row, e.g. `summarization`."""
     text: str
+    """The text, or the reference of the artifact that holds it."""
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from graph.planners import retrieval_arguments as arguments
 from graph.planners.retrieval_clauses import Clause, Request
 from graph.planners.retrieval_results import ANSWERS, DIGESTS, DOCUMENTS, RESULTS, WRITERS
 from graph.planners.retrieval_steps import Earlier, Fill, Steps
+from graph.planners.retrieval_weights import prompted
+from graph.references import ORDINAL, place
 from tools.outputs import Artifact
 from tools.tasks import TaskRow
 
@@ -18,14 +20,13 @@ REFERS = re.compile(
     re.I,
 )
 """What points back to something made or given before."""
+COUNTED = re.compile(rf"\b{ORDINAL} (?:{'|'.join(words for words, _ in RESULTS)})\b", re.I)
+"""Counts results of the turns before: `the first summary`."""
 FOLLOWS = re.compile(r"\b(based on|according to|match|using)\b", re.I)
-ASKED_BEFORE = re.compile(r"(?:answer|find|get|respond)\b.*\b(?:question|answer|it)\b", re.I)
+ASKED_BEFORE = re.compile(
+    r"(?:answer|find|get|respond|look up|search|check)\b.*\b(?:question|answer|it)\b", re.I
+)
 Filler = Callable[[TaskRow, Clause], list[Fill]]
-
-
-def prompted(row: TaskRow) -> bool:
-    """Tell whether a row's text is a prompt: a description of what is to be made."""
-    return row.name in WRITERS or (row.makes[0] != "text" and row.name != "text-to-speech")
 
 
 @dataclass
@@ -42,6 +43,8 @@ class Texts:
     """Adds the step that turns a recording or a page into text, where there is one."""
     used: set[str] = field(default_factory=set)
     """Quotes that already fill a slot."""
+    spoken: set[Clause] = field(default_factory=set)
+    """Clauses whose own words are the prompt."""
 
     def fillers(self) -> Mapping[str, Filler]:
         """Return how to fill the text slots of each name; all others take the text a clause is about."""
@@ -50,7 +53,9 @@ class Texts:
             "target_language": lambda _, clause: [Fill(name) for name in arguments.languages(clause.text)[0]],
             "source_language": lambda _, clause: _given(arguments.languages(clause.text)[1]),
             "labels": lambda _, clause: _given(", ".join(arguments.labels(clause.text))),
-            "instruction": lambda _, clause: self._instruction(clause),
+            "instruction": lambda row, clause: (
+                self._writing(clause) if row.slots[0].media == "text" else self._instruction(clause)
+            ),
             "other_text": lambda _, clause: self._pair(clause)[1:],
             "text": self._main,
         }
@@ -80,8 +85,14 @@ class Texts:
             return [Fill(free[0])]
         if ASKED_BEFORE.match(clause.text):
             written = arguments.question(self.request.payload or clause.text)
-            return self.steps.latest(DOCUMENTS) or [Fill(written)]
+            return self.steps.latest(DOCUMENTS) or self._spoken_question(clause) or [Fill(written)]
         return [Fill(arguments.question(clause.text))]
+
+    def _spoken_question(self, clause: Clause) -> list[Fill]:
+        """Return the transcript of a recording when the request speaks of a question and none is written."""
+        asked = any("question" in part.text.lower() for part in self.request.clauses)
+        heard = [file for file in self.files if file.media == "audio"]
+        return self.read_first(replace(clause, files=(heard[-1],))) if asked and heard else []
 
     def _main(self, row: TaskRow, clause: Clause) -> list[Fill]:
         if row.slot("other_text"):
@@ -98,7 +109,9 @@ class Texts:
         wanted = (names for words, names in RESULTS if re.search(rf"\b(?:{words})\b", rest, re.I))
         named = {name for names in wanted for name in names}
         before = [result.text for result in self.earlier if result.name in named]
-        return self.steps.latest(named) or [Fill(text) for text in before[-1:]]
+        counted = [place(match["place"], len(before)) for match in COUNTED.finditer(clause.text)]
+        meant = [before[at] for at in counted if at is not None] or before[-1:]
+        return self.steps.latest(named) or [Fill(text) for text in meant]
 
     def _from_before(self, clause: Clause) -> list[Fill]:
         """Return the last text of the turns before when a clause points back: `translate it`."""
@@ -128,19 +141,28 @@ class Texts:
         last = self._last(row) or self._from_before(clause)
         if made := self._result(clause) or (last if refers else []):
             return made
-        if clause.quotes and not (writes and self.request.payload):
+        if clause.quotes:
             return self._quoted(clause)
         own = clause.text.strip().rstrip(".") if writes else arguments.prompt(clause.text)
         if given := self._said():
-            return [Fill(f"{own}: {given[0].value}")] if writes else given
+            return given if row.slot("instruction") or not writes else [Fill(f"{own}: {given[0].value}")]
         bare = len(own.split()) < (5 if writes else 2)
-        return (self._last(row) if bare else []) or _given(own)
+        if bare and last:
+            return last
+        self.spoken.add(clause)
+        return _text_file(clause.files) or _given(own)
+
+    def _writing(self, clause: Clause) -> list[Fill]:
+        """Return what to write about a text: `write a poem about this text`."""
+        return [] if clause in self.spoken and not clause.files else _given(clause.plain)
 
     def _pair(self, clause: Clause) -> list[Fill]:
         """Return the two texts to compare: quoted with the clause, made before, or given elsewhere."""
         quoted, made = [Fill(quote) for quote in clause.quotes], self._made_texts()
         if len(quoted) >= 2:
             return quoted[:2]
+        if len(before := self._result(clause)) >= 2 and not quoted:
+            return before[:2]
         if len(made) >= 2 and not quoted:
             return made[-2:]
         lines = re.split(r"\n+|\s+(?:and|vs\.?)\s+", self.request.payload or "")

@@ -25,7 +25,7 @@ MEDIA_WORDS: dict[Media, str] = {
 """Words for what a medium is; where several stand in a clause the first row of this table counts."""
 WANTED: dict[Media, str] = {
     "text": r"texts?|descriptions?|sentences?|passages?|paragraphs?|stor(?:y|ies)|summar(?:y|ies)|responses?|"
-    r"answers?|captions?",
+    r"answers?|captions?|e-?mails?|letters?|poems?|essays?|articles?|posts?|recipes?|reports?|haikus?|slogans?|titles?",
     "image": r"images?|pictures?|photos?|illustrations?|drawings?|paintings?",
     "audio": r"audios?|speech|voice|music|sounds?",
     "video": r"videos?|clips?|films?|animations?",
@@ -36,6 +36,17 @@ PRODUCES = re.compile(
     re.I,
 )
 """What opens a clause that wants something made, and (group 1) the words behind it."""
+GENRES = re.compile(
+    r"\b(?:poems?|haikus?|limericks?|stor(?:y|ies)|tales?|e-?mails?|letters?|articles?|essays?|tweets?|posts?|lyrics|"
+    r"slogans?|titles?|jokes?|recipes?|scripts?|notes?|speech|dialogues?|reviews?|advertisements?)\b",
+    re.I,
+)
+"""Kinds of text that are written rather than found in another text."""
+BECOMES = re.compile(
+    r"\b(?:turn|convert|transform|chang)\w*\b.*?\b(?:in)?to ((?:an? |some |the )?(?:[\w-]+ ){0,2}?[\w-]+)",
+    re.I,
+)
+"""What one thing is to become (group 1): `turn the text into an audio file`."""
 ANSWERERS: dict[Media, str] = {
     "text": "question-answering",
     "image": "visual-question-answering",
@@ -51,7 +62,7 @@ CLASSIFIERS: dict[Media, str] = {
 }
 """What classifies a medium."""
 CLASSIFIES = re.compile(r"\b(classif\w+|categor\w+|which class|what class)\b", re.I)
-DRAWS = re.compile(r"^(?:draw|paint|sketch|illustrat)", re.I)
+DRAWS = re.compile(r"^(?:draw(?! up)|paint|sketch|illustrat)", re.I)
 PAGES = re.compile(
     r"\b(documents?|pages?|invoices?|receipts?|bills?|forms?|contracts?|letters?|scan(?:s|ned)?|statements?|reports?|"
     r"certificates?|tickets?|menus?|checks?|cheques?)(?![a-z])",
@@ -67,7 +78,14 @@ def wanted_medium(text: str) -> Media | None:
         return "image"
     match = PRODUCES.match(text)
     if match is None:
-        return None
-    found = {medium: re.search(rf"\b(?:{words})\b", match[1], re.I) for medium, words in WANTED.items()}
+        becomes = BECOMES.search(text)
+        return _first_medium(becomes[1]) if becomes else None
+    if re.match("writ", text, re.I):
+        return "text" if re.search(rf"\b(?:{WANTED['text']})\b", match[1], re.I) else None
+    return _first_medium(match[1])
+
+
+def _first_medium(text: str) -> Media | None:
+    found = {medium: re.search(rf"\b(?:{words})\b", text, re.I) for medium, words in WANTED.items()}
     places = [(at.start(), medium) for medium, at in found.items() if at]
     return min(places)[1] if places else None

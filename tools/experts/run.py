@@ -134,7 +134,11 @@ def _local(task: str, inputs: Mapping[str, str], store: ArtifactStore) -> dict[s
     if missing := [slot.name for slot in row.slots if slot.required and slot.name not in inputs]:
         raise InputError(f"{task} needs its slot {missing[0]!r} filled.")
     media = {slot.name for slot in row.slots if slot.media != "text"}
-    return {name: str(store.path(value)) if name in media else value for name, value in inputs.items()}
+    local = {name: str(store.path(value)) if name in media else value for name, value in inputs.items()}
+    if row.slots[0].media == "text" and (instruction := local.pop("instruction", "")):
+        # Models that write take one prompt.
+        local[row.slots[0].name] = f"{instruction}:\n\n{local[row.slots[0].name]}"
+    return local
 
 
 def _stored(draft: Draft, store: ArtifactStore) -> Output:

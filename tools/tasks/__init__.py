@@ -12,8 +12,6 @@ TASKS: dict[str, TaskRow] = {
 }
 """All rows by name, e.g. `TASKS["summarization"]`."""
 
-_BY_ALIAS = {alias: row for row in TASKS.values() for alias in (*row.aliases, row.name)}
-
 
 def find(name: str) -> TaskRow | None:
     """Return the row a name means, or None.
@@ -21,4 +19,5 @@ def find(name: str) -> TaskRow | None:
     Args:
         name: A row's name or alias in any case, with spaces or underscores for hyphens, e.g. `Image To Text`.
     """
-    return _BY_ALIAS.get(re.sub(r"[\s_-]+", "-", name.strip().lower()))
+    key = re.sub(r"[\s_-]+", "-", name.strip().lower())
+    return TASKS.get(key) or next((row for row in TASKS.values() if key in row.aliases), None)
