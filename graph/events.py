@@ -32,3 +32,15 @@ class NoteEvent(TypedDict):
 
     type: Literal["note"]
     text: str
+
+
+class PlanEvent(TypedDict):
+    """A chat model has written a task of its plan, which is not checked yet; the checked plan is in the state."""
+
+    type: Literal["plan"]
+    number: int
+    """Its place in the plan; 0 begins a plan, also one that replaces another."""
+    id: str
+    name: str
+    sources: list[str]
+    """Ids of the tasks whose outputs it takes."""

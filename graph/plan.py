@@ -12,12 +12,14 @@ from graph.context import Context, context_of
 from graph.events import NoteEvent
 from graph.files import as_text, files_of
 from graph.planners import llm, retrieval
+from graph.planners.llm_progress import telling
 from graph.planners.wire import PlanError
 from graph.state import Plan, State
 from tools.artifacts import store
+from tools.assets import is_cached
 from tools.chat import chat_model
 from tools.errors import InputError, ModelError
-from tools.experts.embedder import embed
+from tools.experts.embedder import ASSET, embed
 from tools.outputs import Artifact
 from tools.tasks import TASKS
 
@@ -39,7 +41,7 @@ async def plan(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
         raise InputError("The request is empty: say what you want to have done.")
     context = context_of(runtime)
     notes: list[str] = []
-    made = await _by_chat_model(state, context, notes) if context.uses_llm_planner else None
+    made = await _by_chat_model(state, runtime, notes) if context.uses_llm_planner else None
     made = made or await _by_retrieval(state)
     for note in notes:
         runtime.stream_writer(NoteEvent(type="note", text=note))
@@ -52,12 +54,15 @@ def route(state: State) -> str:
     return "select" if state.plan and state.plan.tasks else "respond"
 
 
-async def _by_chat_model(state: State, context: Context, notes: list[str]) -> Plan | None:
+async def _by_chat_model(state: State, runtime: Runtime[Context], notes: list[str]) -> Plan | None:
     """Return the chat model's plan, or None with a note when it has no usable one."""
-    chat = await chat_model(context.model, timeout=context.chat_timeout)
+    context = context_of(runtime)
+    chat = telling(await chat_model(context.model, timeout=context.chat_timeout), runtime.stream_writer)
     history = [as_text(message) for message in state.messages[-HISTORY:]]
+    # A shorter prompt is not worth fetching a model for.
+    near = embed if await asyncio.to_thread(is_cached, ASSET) else None
     try:
-        return await llm.plan(chat, history, files_of(state.messages), TASKS)
+        return await llm.plan(chat, history, files_of(state.messages), TASKS, embed=near)
     except PlanError as error:
         notes.append(f"{context.model} gave no usable plan ({error}), so the retrieval planner made it.")
     except ModelError as error:
