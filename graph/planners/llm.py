@@ -63,9 +63,11 @@ async def plan(  # noqa: PLR0913 - what a chat model plans with
 async def _relevant(request: str, files: Sequence[Artifact], everything: Offer, embed: Embed | None) -> Offer:
     """Return what is relevant to the request, or everything when that cannot be told."""
     try:
-        return await offered(request, files, everything.rows, embed) if embed else everything
+        if embed and request.strip():
+            return await offered(request, files, everything.rows, embed)
     except HuggingGPTError:
-        return everything
+        pass  # such as without the embedding model's files
+    return everything
 
 
 @dataclass(frozen=True)

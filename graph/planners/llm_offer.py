@@ -11,10 +11,8 @@ from prompts import DEMONSTRATIONS, render
 from tools.outputs import Artifact
 from tools.tasks import TaskRow
 
-RELEVANT = 12
-"""Task types that are offered, beside those that the files and the examples need."""
-FOR_MEDIUM = 2
-"""Task types that are offered for every medium of the files, at least."""
+FOR_REQUEST, FOR_CLAUSE, FOR_MEDIUM = 8, 5, 2
+"""Task types that are offered: those most like the request, those most like each clause, and for each file's medium."""
 UNSURE = 0.35
 """A request that is less like every phrase of the task table, such as one in another language, gets all types."""
 SHOWN = 3
@@ -55,29 +53,27 @@ async def offered(
     Raises:
         HuggingGPTError: The embedding model cannot be used.
     """
-    clauses = [clause.plain for clause in read(request, files).clauses if clause.plain]
-    likeness = [request, *clauses] if request.strip() else []
-    scores = await compare(likeness, rows, embed)
-    best = {name: max((one[name] for one in scores), default=-1.0) for name in rows}
     similar = await _similar(request, rows, embed)
-    if max(best.values()) < UNSURE:
+    clauses = [clause.plain for clause in read(request, files).clauses if clause.plain]
+    whole, *each = await compare([request, *clauses], rows, embed)
+    if max(max(one.values()) for one in (whole, *each)) < UNSURE:
         return Offer(rows, similar)
     needed = {task["task"] for one in similar for task in one["tasks"]}
-    named = {*_relevant(best, files, rows), *needed}
-    return Offer({name: row for name, row in rows.items() if name in named}, similar)
+    needed |= set().union(_best(whole, FOR_REQUEST), *(_best(one, FOR_CLAUSE) for one in each))
+    for media in {file.media for file in files} - {"text"}:
+        takers = {name: whole[name] for name, row in rows.items() if row.slots[0].media == media}
+        needed |= _best(takers, FOR_MEDIUM)
+    return Offer({name: row for name, row in rows.items() if name in needed}, similar)
 
 
-def _relevant(best: Mapping[str, float], files: Sequence[Artifact], rows: Mapping[str, TaskRow]) -> list[str]:
-    names = sorted(rows, key=lambda name: best[name], reverse=True)
-    media = {file.media for file in files} - {"text"}
-    for_files = [[name for name in names if rows[name].slots[0].media == one][:FOR_MEDIUM] for one in media]
-    return [*names[:RELEVANT], *(name for some in for_files for name in some)]
+def _best(likeness: Mapping[str, float], count: int) -> set[str]:
+    return set(sorted(likeness, key=lambda name: likeness[name], reverse=True)[:count])
 
 
 async def _similar(request: str, rows: Mapping[str, TaskRow], embed: Embed) -> list[Mapping[str, Any]]:
     """Return the examples whose requests are most like this one, the most similar last, next to the request."""
     usable = [one for one in DEMONSTRATIONS if all(task["task"] in rows for task in one["tasks"])]
-    vectors = await embed([request or " ", *(one["request"] for one in usable)])
+    vectors = await embed([request, *(one["request"] for one in usable)])
     order = sorted(range(len(usable)), key=lambda at: float(vectors[0] @ vectors[at + 1]))
     return [usable[at] for at in order[-SHOWN:]]
 
