@@ -17,6 +17,7 @@ UNSURE = 0.35
 """A request that is less like every phrase of the task table, such as one in another language, gets all types."""
 SHOWN = 3
 """Examples that are shown."""
+SMALL_TALK = next(one for one in DEMONSTRATIONS if not one["tasks"])
 
 
 @dataclass(frozen=True)
@@ -53,11 +54,12 @@ async def offered(
     Raises:
         HuggingGPTError: The embedding model cannot be used.
     """
-    similar = await _similar(request, rows, embed)
     clauses = [clause.plain for clause in read(request, files).clauses if clause.plain]
     whole, *each = await compare([request, *clauses], rows, embed)
-    if max(max(one.values()) for one in (whole, *each)) < UNSURE:
-        return Offer(rows, similar)
+    best = {name: max(one[name] for one in (whole, *each)) for name in rows}
+    if max(best.values()) < UNSURE:
+        return Offer(rows, [*DEMONSTRATIONS[:1], SMALL_TALK])
+    similar = _similar(best)
     needed = {task["task"] for one in similar for task in one["tasks"]}
     needed |= set().union(_best(whole, FOR_REQUEST), *(_best(one, FOR_CLAUSE) for one in each))
     for media in {file.media for file in files} - {"text"}:
@@ -70,12 +72,21 @@ def _best(likeness: Mapping[str, float], count: int) -> set[str]:
     return set(sorted(likeness, key=lambda name: likeness[name], reverse=True)[:count])
 
 
-async def _similar(request: str, rows: Mapping[str, TaskRow], embed: Embed) -> list[Mapping[str, Any]]:
-    """Return the examples whose requests are most like this one, the most similar last, next to the request."""
-    usable = [one for one in DEMONSTRATIONS if all(task["task"] in rows for task in one["tasks"])]
-    vectors = await embed([request, *(one["request"] for one in usable)])
-    order = sorted(range(len(usable)), key=lambda at: float(vectors[0] @ vectors[at + 1]))
-    return [usable[at] for at in order[-SHOWN:]]
+def _similar(likeness: Mapping[str, float]) -> Sequence[Mapping[str, Any]]:
+    """Return the examples whose task types the request is most like, the most similar last, next to the request.
+
+    Requests themselves are more alike by their wording and file names than by what they want.
+    """
+
+    def score(one: Mapping[str, Any]) -> float:
+        return sum(likeness[task["task"]] for task in one["tasks"]) / len(one["tasks"])
+
+    usable = [
+        one
+        for one in DEMONSTRATIONS
+        if one["tasks"] and all(task["task"] in likeness for task in one["tasks"])
+    ]
+    return sorted(usable, key=score)[-SHOWN:]
 
 
 def _line(row: TaskRow) -> str:
