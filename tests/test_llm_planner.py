@@ -30,7 +30,7 @@ from tools.outputs import Artifact
 from tools.tasks import TASKS
 
 Start = Callable[[Script], ChatServer]
-SUFFIXES = {"image": ".png", "audio": ".wav", "table": ".csv"}
+SUFFIXES = {"image": ".png", "audio": ".wav", "video": ".mp4", "table": ".csv"}
 REQUEST = "Transcribe the recording and summarise the text"
 TASK = {"task": "summarization", "id": 0, "args": {"text": "words"}}
 PLAN = json.dumps({"tasks": [TASK]})
@@ -94,8 +94,8 @@ async def test_a_prompt_lists_what_is_relevant_and_the_schema_nothing_else(chat_
 
 async def test_types_for_the_files_are_listed_whatever_the_words(chat_server: Start) -> None:
     server = chat_server(lambda body: PLAN)
-    await ask(server, "Summarise the text of the article", file("a.csv", "table"))
-    assert "table-question-answering" in listed(server.requests[0])
+    await ask(server, "Summarise", file("a.mp4", "video"))
+    assert "video-classification" in listed(server.requests[0])
 
 
 @pytest.mark.parametrize("request_", ["qwertz", " "])

@@ -154,6 +154,7 @@ def test_a_name_that_is_clearly_near_is_read(name: str, row: str) -> None:
         "text-to-text",
         "image-to-x",
         "audio-to-video",
+        "image-translation",
         "text-to-tetx-image",
         "web-search",
         "",

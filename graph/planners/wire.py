@@ -24,9 +24,7 @@ from tools.tasks import TASKS, TaskRow, find
 __all__ = ["PlanError", "UnknownTaskError", "read", "write"]
 
 NEAR = 0.75
-"""How alike each word of a name must be to a task type's, as difflib counts; `audio` and `video` are 0.6 alike."""
-AHEAD = 0.04
-"""How much nearer it must be than the next type's."""
+"""How alike each word of a name must be to a task type's, as difflib counts; `audio` and `video` are 0.4 alike."""
 
 
 def write(plan: Plan) -> list[dict[str, Any]]:
@@ -125,7 +123,7 @@ def _written(item: JsonValue, number: int) -> Written:
 
 
 def _row(name: str) -> TaskRow | None:
-    """Return the row of that name or alias, else the one whose name is clearly the nearest, word by word."""
+    """Return the row of that name or alias, else the nearest one of those that are alike word by word."""
     if row := find(name):
         return row
     asked = [word for word in re.split(r"[\s_-]+", name.strip().lower()[:64]) if word not in ("", "task")]
@@ -133,9 +131,8 @@ def _row(name: str) -> TaskRow | None:
         row.name: max(_likeness(asked, known.split("-")) for known in (row.name, *row.aliases))
         for row in TASKS.values()
     }
-    nearest, second = sorted(alike, key=lambda row: alike[row], reverse=True)[:2]
-    clear = alike[nearest] >= NEAR and alike[nearest] - alike[second] >= AHEAD
-    return TASKS[nearest] if clear else None
+    nearest = max(alike, key=lambda row: alike[row])
+    return TASKS[nearest] if alike[nearest] >= NEAR else None
 
 
 def _likeness(asked: list[str], known: list[str]) -> float:

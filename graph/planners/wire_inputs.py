@@ -170,7 +170,7 @@ def _from_dep(
     if len(unused) > len(empty):
         return []
     made: list[Input] = []
-    for slot in sorted(empty, key=lambda slot: slot.media == "text"):
+    for slot in empty:
         fitting = [one for one in unused if rows[one].can_fill(slot)]
         if fitting:
             unused.remove(fitting[0])
