@@ -14,8 +14,10 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
+from app.draft import draft
 from app.report import files as files_made
 from app.usage import show_usage
+from graph.events import PlanEvent
 from graph.files import files_of
 from graph.respond import answer_of
 from graph.state import Assignment, Input, Plan, State, Task, TaskResult
@@ -61,6 +63,7 @@ class View:
     """Names of files by their references."""
     _rows: dict[str, _Row] = field(default_factory=dict)
     _downloads: dict[str, tuple[int, int]] = field(default_factory=dict)
+    _draft: list[PlanEvent] = field(default_factory=list)
     _live: Live | None = None
     _answer: str = ""
 
@@ -120,7 +123,12 @@ class View:
     def _shows(self) -> dict[str, Callable[[Any], None]]:
         return {"plan": self._planned, "assignments": self._assigned, "results": self._all_ended}
 
+    def _drafted(self, event: PlanEvent) -> None:
+        self._draft = [*self._draft[: event["number"]], event]
+        self._start()
+
     def _planned(self, plan: Plan) -> None:
+        self._draft = []
         self._rows = {task.id: _Row(task.name) for task in plan.ordered()}
         self.stop()
         if plan.tasks:
@@ -143,10 +151,11 @@ class View:
         reason = result.error.reason if result.error else ""
         self._changed(id_, status=result.status, model=result.model, seconds=result.seconds, reason=reason)
 
-    def _reported(self, event: Mapping[str, Any]) -> None:
-        if event["type"] == "note":
+    def _reported(self, event: Any) -> None:
+        if event["type"] == "plan":
+            self._drafted(event)
+        elif event["type"] == "note":
             self.console.print(f"Note: {event['text']}", markup=False, highlight=False)
-            return
         if "asset" in event:
             self._fetching(event["asset"], event["done"], event["total"])
         if event["type"] == "task":
@@ -210,7 +219,8 @@ class View:
 
     def _table(self) -> RenderableType:
         coming = {name: part for name, part in self._downloads.items() if part[0] < part[1]}
-        return Group(*([_tasks_table(self._rows)] if self._rows else []), _bars(coming))
+        written = [draft(self._draft)] if self._draft else []
+        return Group(*([_tasks_table(self._rows)] if self._rows else []), *written, _bars(coming))
 
 
 def _bars(coming: Mapping[str, tuple[int, int]]) -> Table:

@@ -108,7 +108,7 @@ async def _run(options: argparse.Namespace) -> tuple[dict[str, Any], Scored]:
     lines = options.data.read_text(encoding="utf-8").splitlines()
     samples = [json.loads(line) for line in lines if line.strip()]
     retrieval = options.planner == "retrieval"
-    planner = by_retrieval(embedder()) if retrieval else by_chat_model(options.model)
+    planner = by_retrieval(embedder()) if retrieval else by_chat_model(options.model, embedder())
     if retrieval and samples:
         await predict_once(samples[0], planner)  # loads the model
     kept = Kept(options.out, Run(options.planner, "" if retrieval else options.model, version()))

@@ -50,11 +50,11 @@ def by_retrieval(embed: Embed) -> Planner:
     return plan
 
 
-def by_chat_model(name: str) -> Planner:
-    """Return the planner that asks a chat model."""
+def by_chat_model(name: str, embed: Embed) -> Planner:
+    """Return the planner that asks a chat model, with a prompt of what is relevant to the request."""
 
     async def plan(request: str, files: Sequence[Artifact], rows: Mapping[str, TaskRow]) -> Plan:
-        return await llm.plan(await chat_model(name), [message(request)], files, rows)
+        return await llm.plan(await chat_model(name), [message(request)], files, rows, embed=embed)
 
     return plan
 

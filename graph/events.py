@@ -57,7 +57,19 @@ class NoteEvent(TypedDict):
     text: str
 
 
-Event = TaskEvent | DownloadEvent | NoteEvent
+class PlanEvent(TypedDict):
+    """A chat model has written a task of its plan, which is not checked yet; the checked plan is in the state."""
+
+    type: Literal["plan"]
+    number: int
+    """Its place in the plan; 0 begins a plan, also one that replaces another."""
+    id: str
+    name: str
+    sources: list[str]
+    """Ids of the tasks whose outputs it takes."""
+
+
+Event = TaskEvent | DownloadEvent | NoteEvent | PlanEvent
 
 ENDS: dict[str, TaskStatus] = {"ok": "done", "failed": "failed", "skipped": "skipped"}
 """The status of an event by that of the result it tells."""

@@ -15,14 +15,16 @@ from graph.files import files_of
 from graph.history import shrink
 from graph.kept import turn_of
 from graph.planners import llm, retrieval
+from graph.planners.llm_progress import telling
 from graph.planners.wire import PlanError
 from graph.references import described, distinct, with_names
 from graph.state import Plan, State
 from tools import llama
+from tools.assets import is_cached
 from tools.chat import EMBEDDED, chat_model
 from tools.errors import InputError, ModelError
 from tools.experts import workers
-from tools.experts.embedder import embed
+from tools.experts.embedder import ASSET, embed
 from tools.outputs import Artifact
 from tools.results import forget
 from tools.tasks import TASKS
@@ -53,7 +55,7 @@ async def plan(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
         await asyncio.to_thread(forget, turn_of(runtime.execution_info))
     notes: list[str] = []
     with recorded("plan") as usage:
-        made = await _by_chat_model(state, context, notes) if context.uses_llm_planner else None
+        made = await _by_chat_model(state, runtime, notes) if context.uses_llm_planner else None
     made = made or await _by_retrieval(state)
     for note in notes:
         runtime.stream_writer(NoteEvent(type="note", text=note))
@@ -68,13 +70,16 @@ def route(state: State) -> str:
     return "select" if state.plan and state.plan.tasks else "respond"
 
 
-async def _by_chat_model(state: State, context: Context, notes: list[str]) -> Plan | None:
+async def _by_chat_model(state: State, runtime: Runtime[Context], notes: list[str]) -> Plan | None:
     """Return the chat model's plan, or None with a note when it has no usable one."""
-    chat = await chat_model(context.model, timeout=context.chat_timeout)
+    context = context_of(runtime)
+    chat = telling(await chat_model(context.model, timeout=context.chat_timeout), runtime.stream_writer)
     request, files = understood(state.messages)
     history = await asyncio.to_thread(shrink, state.messages, request)
+    # A shorter prompt is not worth fetching a model for.
+    near = embed if await asyncio.to_thread(is_cached, ASSET) else None
     try:
-        return await llm.plan(chat, history, files[-FILES:], TASKS)
+        return await llm.plan(chat, history, files[-FILES:], TASKS, embed=near)
     except PlanError as error:
         notes.append(f"{context.model} gave no usable plan ({error}), so the retrieval planner made it.")
     except ModelError as error:

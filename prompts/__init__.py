@@ -1,7 +1,9 @@
-"""Prompts: one Markdown file each, with `{name}` placeholders."""
+"""Prompts: one Markdown file each, with `{name}` placeholders, and demonstrations of plans."""
 
+import json
 import re
 from pathlib import Path
+from typing import Any
 
 FOLDER = Path(__file__).parent
 PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
@@ -12,6 +14,11 @@ PROMPTS = {
     for path in FOLDER.rglob("*.md")
 }
 """All prompts as written, by name, e.g. `respond` or `tasks/summarization`; read once, before any event loop runs."""
+
+DEMONSTRATIONS: tuple[dict[str, Any], ...] = tuple(
+    json.loads((FOLDER / "demonstrations.json").read_text(encoding="utf-8"))
+)
+"""Requests with their plans in wire form: `{"request": ..., "files": {name: medium}, "tasks": [...]}`."""
 
 
 def render(name: str, **values: object) -> str:

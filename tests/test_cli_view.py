@@ -172,3 +172,24 @@ print("after")
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == '{"a": 1}\nafter\n'
     assert all(noise in done.stderr for noise in ("a native library", "a library", "a child"))
+
+
+def test_a_plan_grows_while_it_is_written() -> None:
+    screen = Console(file=io.StringIO(), width=80, force_terminal=True, color_system=None)
+    events: list[dict[str, Any]] = [
+        {"type": "plan", "number": 0, "id": "0", "name": "text-to-speech", "sources": []},
+        {"type": "plan", "number": 1, "id": "1", "name": "automatic-speech-[b]", "sources": ["7", "0"]},
+        {"type": "plan", "number": 0, "id": "a", "name": "mended", "sources": []},
+    ]
+    with View(screen) as view:
+        play(view, *(("custom", event) for event in events[:2]))
+        assert view._live is not None
+        view._live.refresh()
+        assert "    └── 1 automatic-speech-[b]" in output(screen)
+        play(view, ("custom", events[2]))
+        view._live.refresh()
+        assert "automatic-speech" not in output(screen).rpartition("Plan, being written")[2]
+        play(view, ("updates", {"plan": {"plan": PLAN}}))
+        assert view._draft == []
+        view.stop()
+    assert "text: Hello." in output(screen)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 from chat_server import ChatServer, Reply, Script, said
 from langchain_core.messages import AIMessage, AnyMessage, BaseMessage
+from langgraph.runtime import Runtime
 
 from graph import history
 from graph.agent import build
@@ -172,8 +173,8 @@ async def test_the_chat_model_reads_a_bounded_history_in_which_files_are_named(c
         message("The first picture?"),
     ]
     state = State(messages=conversation)
-    context = Context(model=server.url)
-    assert await _by_chat_model(state, context, []) == Plan()
+    runtime = Runtime(context=Context(model=server.url))
+    assert await _by_chat_model(state, runtime, []) == Plan()
     (asked,) = server.requests
     assert len(json.dumps(asked["messages"])) < 40_000
     assert "first.png?" in json.dumps(asked["messages"][-1])

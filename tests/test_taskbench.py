@@ -164,7 +164,7 @@ async def test_a_chat_model_is_asked_as_in_production_and_its_tokens_are_counted
         {"task": "summarization", "id": 1, "args": {"text": "<resource>-0"}},
     ]
     server = chat_server(lambda _: json.dumps({"tasks": wire}))
-    made = await predict(SAMPLE, by_chat_model(server.url))
+    made = await predict(SAMPLE, by_chat_model(server.url, letters))
     assert (made["task_nodes"], made["task_links"]) == (SAMPLE["task_nodes"], SAMPLE["task_links"])
     assert made["prompt_tokens"] > 0
 
@@ -172,7 +172,7 @@ async def test_a_chat_model_is_asked_as_in_production_and_its_tokens_are_counted
 async def test_a_chat_model_that_cannot_be_reached_stops_the_run_and_is_not_scored(tmp_path: Path) -> None:
     kept = Kept(tmp_path / "out.jsonl", RUN)
     with pytest.raises(TransientError):
-        await kept.predict(SAMPLE, by_chat_model("http://127.0.0.1:9/v1"))
+        await kept.predict(SAMPLE, by_chat_model("http://127.0.0.1:9/v1", letters))
     assert not kept.known
 
 

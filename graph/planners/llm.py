@@ -2,36 +2,47 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
+from pydantic import JsonValue
 
-from graph.planners.wire import PlanError, read
+from graph.planners.llm_offer import Offer, offered
+from graph.planners.llm_schema import MAX_TASKS, schema
+from graph.planners.retrieval_examples import Embed
+from graph.planners.wire import PlanError, UnknownTaskError, read
 from graph.state import Plan, Task
 from prompts import render
+from tools.errors import HuggingGPTError
 from tools.outputs import Artifact
-from tools.structured import ask_json, list_schema
+from tools.structured import ask_json
 from tools.tasks import TaskRow
 
 MAX_REPAIRS = 2
 
 
-async def plan(
+async def plan(  # noqa: PLR0913 - what a chat model plans with
     chat: BaseChatModel,
     history: Sequence[BaseMessage],
     files: Sequence[Artifact],
     rows: Mapping[str, TaskRow],
     kept: Sequence[Task] = (),
+    *,
+    embed: Embed | None = None,
 ) -> Plan:
     """Ask a chat model for a plan; an invalid one goes back with what is wrong with it, at most twice.
 
+    With an embedding model the prompt lists only task types that are relevant to the request. All are listed when one
+    was missing: the model named a type that is not there, or had no task for the request.
+
     Args:
-        chat: Any LangChain chat model.
+        chat: Any LangChain chat model; `llm_progress.telling` makes one that tells tasks while it writes them.
         history: The conversation as text, its last message being the request.
         files: The conversation's files; the only ones a plan may name.
         rows: The task types to choose from.
         kept: Finished tasks that stay in the plan and may be sources.
+        embed: The embedding model; None to list all task types.
 
     Returns:
         A valid plan; empty when the request is conversation.
@@ -40,34 +51,49 @@ async def plan(
         PlanError: It was still invalid after the last repair.
         HuggingGPTError: The chat model could not be asked.
     """
-    messages: list[BaseMessage] = [SystemMessage(_system(files, rows)), *history]
-    repairs = 0
-    while True:
-        wire = await ask_json(chat, messages, schema(rows))
-        try:
-            return read(wire, files, kept)
-        except PlanError as error:
-            if repairs == MAX_REPAIRS:
-                raise
-            repairs += 1
-            messages += [AIMessage(json.dumps(wire)), HumanMessage(render("repair", problem=error))]
+    everything = Offer(rows)
+    offer = await _relevant(str(history[-1].text), files, everything, embed)
+    asking = _Asking(chat, history, files, kept, everything)
+    made = await asking.plan(offer)
+    if len(made.tasks) == len(kept) and len(offer.rows) < len(rows):
+        made = await asking.plan(everything)
+    return made
 
 
-def schema(rows: Mapping[str, TaskRow]) -> dict[str, Any]:
-    """Return the JSON schema of a plan in wire form over the given task types."""
-    task = {
-        "task": {"type": "string", "enum": list(rows)},
-        "id": {"type": "integer"},
-        "args": {"type": "object", "additionalProperties": {"type": "string"}},
-    }
-    return list_schema("plan", "The tasks that answer the request.", "tasks", task)
+async def _relevant(request: str, files: Sequence[Artifact], everything: Offer, embed: Embed | None) -> Offer:
+    """Return what is relevant to the request, or everything when that cannot be told."""
+    try:
+        if embed and request.strip():
+            return await offered(request, files, everything.rows, embed)
+    except HuggingGPTError:
+        pass  # such as without the embedding model's files
+    return everything
 
 
-def _system(files: Sequence[Artifact], rows: Mapping[str, TaskRow]) -> str:
-    listed = "\n".join(f"- {file.name} ({file.media})" for file in files) or "(none)"
-    return render("plan", tasks="\n".join(map(_line, rows.values())), files=listed)
+@dataclass(frozen=True)
+class _Asking:
+    chat: BaseChatModel
+    history: Sequence[BaseMessage]
+    files: Sequence[Artifact]
+    kept: Sequence[Task]
+    everything: Offer
 
+    async def plan(self, offer: Offer) -> Plan:
+        repairs: list[BaseMessage] = []
+        while True:
+            messages = [SystemMessage(offer.prompt(self.files)), *self.history, *repairs]
+            wire = await ask_json(self.chat, messages, schema(offer.rows.values(), self.files))
+            try:
+                return self._checked(wire)
+            except PlanError as error:
+                if len(repairs) == 2 * MAX_REPAIRS:
+                    raise
+                if isinstance(error, UnknownTaskError):
+                    offer = self.everything
+                repairs += [AIMessage(json.dumps(wire)), HumanMessage(render("repair", problem=error))]
 
-def _line(row: TaskRow) -> str:
-    slots = ", ".join(f"{slot.name}{'' if slot.required else '?'}: {slot.media}" for slot in row.slots)
-    return f"- {row.name}({slots}) -> {', '.join(row.makes)}: {row.about}"
+    def _checked(self, wire: JsonValue) -> Plan:
+        made = read(wire, self.files, self.kept)
+        if (new := len(made.tasks) - len(self.kept)) > MAX_TASKS:
+            raise PlanError(f"it has {new} tasks; use at most {MAX_TASKS}")
+        return made

@@ -2,23 +2,29 @@
 
 `[{"task": "translation", "id": 1, "dep": [0], "args": {"text": "<resource>-0"}}]`, after Shen et al., 2023
 (arXiv 2303.17580). The original code writes `<GENERATED>-0` for the same thing and `"dep": [-1]` for none.
+
+What can mean only one thing is read as that; nothing is added that was not written. The rest is an error for the model.
 """
 
+import difflib
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, cast
 
+import json_repair
 from pydantic import JsonValue, ValidationError
 
+from graph.planners.wire_ids import Ids, scalar
+from graph.planners.wire_inputs import Written, inputs
+from graph.planners.wire_problems import PlanError, UnknownTaskError, shown
 from graph.state import Input, Plan, Task
-from tools.outputs import Artifact, Media
-from tools.tasks import Slot, TaskRow, find
+from tools.outputs import Artifact
+from tools.tasks import TASKS, TaskRow, find
 
-REFERENCE = re.compile(r"^\s*<(?:resource|GENERATED)>-([A-Za-z0-9_-]+)\s*$")
+__all__ = ["PlanError", "UnknownTaskError", "read", "write"]
 
-
-class PlanError(ValueError):
-    """What was read is not a plan; the message tells the model that wrote it what to mend."""
+NEAR = 0.75
+"""How alike each word of a name must be to a task type's, as difflib counts; `audio` and `video` are 0.4 alike."""
 
 
 def write(plan: Plan) -> list[dict[str, Any]]:
@@ -39,86 +45,98 @@ def _reference(item: Input) -> str:
 
 
 def _id(id_: str) -> int | str:
-    return int(id_) if id_.isdecimal() else id_
+    return int(id_) if re.fullmatch(r"0|[1-9]\d*", id_) else id_
 
 
 def read(wire: JsonValue, files: Sequence[Artifact] = (), kept: Sequence[Task] = ()) -> Plan:
     """Return the plan that was written in wire form.
 
     Args:
-        wire: The decoded JSON: a list of tasks, or an object with that list as `tasks`.
+        wire: A list of tasks, or an object with that list as `tasks`, decoded or as text that has the JSON in it,
+            sloppy or cut off as it may be.
         files: The conversation's files; a media slot takes nothing but the name or reference of one of them.
         kept: Finished tasks of an earlier plan. They come first in the new one, may be sources, and are not read again.
 
     Raises:
         PlanError: with a sentence about the first thing that is wrong.
     """
-    items = wire.get("tasks") if isinstance(wire, dict) else wire
-    if not isinstance(items, list):
-        raise PlanError("a plan is a list of tasks")
-    tasks = [_task(item, number, files) for number, item in enumerate(items)]
-    names = {(task.id, task.name) for task in kept}
+    finished = {(task.id, task.name) for task in kept}
+    tasks = [_written(item, number) for number, item in enumerate(_items(_decoded(wire)))]
+    tasks = [task for task in tasks if (task.id, task.row.name) not in finished]
+    ids = Ids([task.id for task in tasks], [task.id for task in kept])
+    rows = {**{task.id: task.row for task in kept}, **dict(zip(ids.own, (t.row for t in tasks), strict=True))}
     try:
-        return Plan(tasks=(*kept, *(task for task in tasks if (task.id, task.name) not in names)))
+        made = [
+            Task(id=id_, name=task.row.name, inputs=inputs(task, id_, ids, rows, files))
+            for id_, task in zip(ids.own, tasks, strict=True)
+        ]
+        return Plan(tasks=(*kept, *made))
     except ValidationError as error:
-        raise PlanError(_first(error)) from None
+        raise PlanError(str(error.errors()[0]["msg"]).removeprefix("Value error, ")) from None
 
 
-def _task(item: JsonValue, number: int, files: Sequence[Artifact]) -> Task:
+def _decoded(wire: JsonValue) -> JsonValue:
+    if not isinstance(wire, str):
+        return wire
+    try:
+        return cast(JsonValue, json_repair.loads(wire))
+    except RecursionError:
+        raise PlanError("the JSON is nested too deeply for a plan") from None
+
+
+def _items(wire: JsonValue) -> list[JsonValue]:
+    """Return the list of tasks; the longest one where a text had several pieces of JSON."""
+    found = _listed(wire)
+    if found is None and isinstance(wire, list):
+        found = max((one for one in map(_listed, wire) if one is not None), key=len, default=None)
+    if found is None:
+        raise PlanError(
+            'a plan is a list of tasks, such as {"tasks": [{"task": "summarization", "id": 0, ...}]}'
+        )
+    return found
+
+
+def _listed(value: JsonValue) -> list[JsonValue] | None:
+    """Return the list of tasks that a value is, has as its only one or as `tasks`, or a single task as a list."""
+    if isinstance(value, dict) and "task" in value:
+        return [value]
+    if isinstance(value, dict):
+        lists = [value["tasks"]] if "tasks" in value else list(value.values())
+        return lists[0] if len(lists) == 1 and isinstance(lists[0], list) else None
+    if isinstance(value, list) and (
+        not value or any(isinstance(one, dict) and "task" in one for one in value)
+    ):
+        return value
+    return None
+
+
+def _written(item: JsonValue, number: int) -> Written:
     if not isinstance(item, dict):
-        raise PlanError(f"task {number} is not an object")
-    row = find(str(item.get("task", "")))
+        raise PlanError(f"task {number} is not an object but {shown(item)}")
+    name, args = item.get("task"), item.get("args") or {}
+    row = _row(name) if isinstance(name, str) else None
     if row is None:
-        raise PlanError(f"task {number}: there is no task type {item.get('task')!r}")
-    args = item.get("args", {})
+        raise UnknownTaskError(f"task {number}: there is no task type {shown(name)}")
     if not isinstance(args, dict):
-        raise PlanError(f"task {number}: `args` is not an object")
-    id_ = str(item.get("id", number))
-    try:
-        inputs = tuple(_input(row, slot, value, files) for slot, value in _slots(row, args).items())
-        return Task(id=id_, name=row.name, inputs=inputs)
-    except ValidationError as error:
-        raise PlanError(_first(error)) from None
+        raise PlanError(f"task {number}: `args` is not an object of slots and values but {shown(args)}")
+    return Written(row, scalar(item.get("id")) or "", args, item.get("dep"))
 
 
-def _slots(row: TaskRow, args: Mapping[str, JsonValue]) -> dict[str, str]:
-    """Return the arguments by slot; a name that is no slot goes to the first empty slot that takes its medium.
-
-    The original names every argument after its medium: the question of a picture is its `text`.
-    """
-    given = {name: _text(value) for name, value in args.items() if value is not None and value != ""}
-    slots = {name: value for name, value in given.items() if row.slot(name)}
-    for name in [name for name in given if not row.slot(name)]:
-        empty = [slot.name for slot in row.slots if slot.name not in slots and _takes(slot, name)]
-        slots[empty[0] if empty else name] = given[name]
-    return slots
-
-
-def _takes(slot: Slot, name: str) -> bool:
-    media: dict[str, Media] = {"document": "image", "url": "image"}
-    return slot.media == media.get(name, name)
+def _row(name: str) -> TaskRow | None:
+    """Return the row of that name or alias, else the nearest one of those that are alike word by word."""
+    if row := find(name):
+        return row
+    asked = [word for word in re.split(r"[\s_-]+", name.strip().lower()[:64]) if word not in ("", "task")]
+    alike = {
+        row.name: max(_likeness(asked, known.split("-")) for known in (row.name, *row.aliases))
+        for row in TASKS.values()
+    }
+    nearest = max(alike, key=lambda row: alike[row])
+    return TASKS[nearest] if alike[nearest] >= NEAR else None
 
 
-def _text(value: JsonValue) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-
-
-def _input(row: TaskRow, name: str, value: str, files: Sequence[Artifact]) -> Input:
-    if match := REFERENCE.match(value):
-        return Input(slot=name, source=match[1])
-    slot = row.slot(name)
-    named = [file for file in files if value in (file.name, file.ref)]
-    if slot is None or (slot.media == "text" and not named):
-        return Input(slot=name, value=value)
-    fitting = [file for file in named if slot.media in ("text", file.media)]
-    if fitting:
-        return Input(slot=name, value=fitting[-1].ref)
-    offered = [file.name for file in files if file.media == slot.media]
-    raise PlanError(
-        f"{row.name}: slot {name!r} takes {slot.media}; {value!r} is not one of the {slot.media} files {offered} "
-        "and not a reference such as <resource>-0"
-    )
-
-
-def _first(error: ValidationError) -> str:
-    return str(error.errors()[0]["msg"]).removeprefix("Value error, ")
+def _likeness(asked: list[str], known: list[str]) -> float:
+    """Return how alike the least alike of the words are, 0 to 1; 0 for another number of words."""
+    if len(asked) != len(known):
+        return 0.0
+    return min(difflib.SequenceMatcher(None, *pair).ratio() for pair in zip(asked, known, strict=True))

@@ -1,5 +1,7 @@
 """The order of candidates without a language model: availability, likeness to the request, downloads."""
 
+import math
+import re
 from collections.abc import Awaitable, Callable, Sequence
 
 import numpy as np
@@ -10,13 +12,16 @@ from tools.models.model import Model
 
 Embed = Callable[[Sequence[str]], Awaitable[NDArray[np.float32]]]
 """Turns texts into rows of length 1; see `tools.experts.embedder`."""
+PER_TENFOLD = 0.02
+"""Likeness that ten times as many downloads make up for."""
 
 
 async def ranked(models: Sequence[Model], request: str, embed: Embed) -> list[Model]:
     """Return candidates that can run, best first.
 
-    Likeness is the cosine of the request's and the description's sentence vectors, to one decimal, so that downloads
-    decide among descriptions that fit about as well. It is looked at only where several models are equally available.
+    Likeness is the cosine of the sentence vectors of the request and of the model's name and description; names such as
+    `opus-mt-en-de` often say more. Downloads decide among models that fit about as well. Both are looked at only where
+    several models are equally available. `benchmarks.selection` scores this order.
 
     Args:
         models: Candidates.
@@ -25,8 +30,13 @@ async def ranked(models: Sequence[Model], request: str, embed: Embed) -> list[Mo
     """
     if len({FIRST[model.source] for model in models}) == len(models):
         return sorted(models, key=lambda model: FIRST[model.source])
-    vectors = await embed([request, *(model.about for model in models)])
-    likeness = {
-        model.id: round(float(vectors[0] @ row), 1) for model, row in zip(models, vectors[1:], strict=True)
+    vectors = await embed([request, *map(_described, models)])
+    worth = {
+        model.id: float(vectors[0] @ row) + PER_TENFOLD * math.log10(1 + model.downloads)
+        for model, row in zip(models, vectors[1:], strict=True)
     }
-    return sorted(models, key=lambda one: (FIRST[one.source], -likeness[one.id], -one.downloads))
+    return sorted(models, key=lambda one: (FIRST[one.source], -worth[one.id]))
+
+
+def _described(model: Model) -> str:
+    return f"{re.sub(r'[/_.-]+', ' ', model.id)}: {model.about}"
