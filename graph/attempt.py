@@ -132,9 +132,8 @@ async def attempt(
         outcome = await _call(task, tried.model, sources, context)
         if isinstance(outcome, Output):
             seconds = time.monotonic() - start
-            return TaskResult(
-                output=outcome, model=tried.model, attempts=len(tried.reasons) + 1, seconds=seconds
-            )
+            done = {"output": outcome, "model": tried.model, "failures": tuple(tried.reasons)}
+            return TaskResult(**done, attempts=len(tried.reasons) + 1, seconds=seconds)
         tried.failed(outcome)
         going = await _goes_on(tried, context.max_attempts)
     error = TaskError(reason=" ".join(dict.fromkeys(tried.reasons)) or assignment.reason, kind=tried.kind)

@@ -50,7 +50,7 @@ async def respond(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
     context, done = context_of(runtime), _done(state)
     with recorded("respond") as usage:
         prose = await _report(state, context, done) if done else await _converse(state, context)
-    parts = [without_thoughts(str(prose.text)), *state.notes, *_failures(done)]
+    parts = [without_thoughts(str(prose.text)), *state.notes, *_fallbacks(done, state), *_failures(done)]
     content: list[Any] = [{"type": "text", "text": "\n\n".join(filter(None, parts))}]
     if done:
         content.append({"type": "text", "text": "\n\n" + table(done)})
@@ -71,10 +71,16 @@ def answer_of(state: State) -> str:
 def table(done: Done) -> str:
     """Return what was done as a Markdown table; its facts come from the results, never from a model."""
     rows = [
-        f"| {task.id} | {task.name} | {result.model or '-'} | {result.seconds:.1f} s | {_outcome(result)} |"
+        f"| {task.id} | {task.name} | {_who(result)} | {result.seconds:.1f} s | {_outcome(result)} |"
         for task, result in done
     ]
     return "\n".join(["| | task | model | time | result |", "| --- | --- | --- | --- | --- |", *rows])
+
+
+def _who(result: TaskResult) -> str:
+    """Return the model, and where it ran when that was not on this machine."""
+    remote = result.output is not None and result.output.by == "provider"
+    return f"{result.model} (inference provider)" if remote else result.model or "-"
 
 
 def _outcome(result: TaskResult) -> str:
@@ -125,6 +131,16 @@ def digest(done: Done, limits: Limits) -> str:
     told = [(task, " ".join(result.output.text.split())) for task, result in done if result.output]
     short = [(task, text) for task, text in told if len(text) <= length]
     return "\n".join(f"- {task.name}: {_cut(text, length)}" for task, text in short or told)
+
+
+def _fallbacks(done: Done, state: State) -> list[str]:
+    """Tell which model did a task that another one was chosen for, and why."""
+    first = {id_: chosen.models[0] for id_, chosen in state.assignments.items() if chosen.models}
+    return [
+        f"{task.name} (task {task.id}) was done by {result.model} instead. {result.failures[0]}"
+        for task, result in done
+        if result.output and result.failures and result.model != first.get(task.id)
+    ]
 
 
 def _failures(done: Done) -> list[str]:

@@ -151,6 +151,8 @@ class TaskResult(Frozen):
     error: TaskError | None = None
     model: str | None = None
     """The model that did the work, or the last one tried."""
+    failures: tuple[str, ...] = ()
+    """Why earlier calls failed, when there is an output all the same."""
     attempts: int = Field(default=0, ge=0)
     seconds: float = Field(default=0.0, ge=0)
     """Wall-clock time from the first attempt to the end, waiting for sources left out."""

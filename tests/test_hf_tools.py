@@ -1,15 +1,21 @@
 """Task types as LangChain tools, called as scripts and notebooks do; only the chat model is scripted."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
-from chat_server import ChatServer, Script, said
-from langchain_core.messages import ToolMessage
+from chat_server import ChatServer, Reply, Script, said
+from langchain.agents import create_agent
+from langchain_core.messages import HumanMessage, ToolMessage
 from langchain_core.tools import BaseTool
-from pydantic import ValidationError
+from langchain_openai import ChatOpenAI
+from PIL import Image
+from pydantic import SecretStr, ValidationError
 
+from tools.artifacts import store
 from tools.errors import InputError, SetupError
+from tools.experts import workers
 from tools.hf_tools import hf_tools
 from tools.outputs import Output
 
@@ -60,3 +66,22 @@ def test_files_and_models_that_are_not_there_are_sentences(writer: BaseTool) -> 
         tool.invoke({"audio": "artifact://x", "model": "gone"})
     with pytest.raises(KeyError, match="juggling"):
         hf_tools(["juggling"])
+
+
+def test_a_langchain_agent_works_with_the_tools(
+    chat_server: Callable[[Script], ChatServer], tmp_path: Path
+) -> None:
+    def script(body: dict[str, Any]) -> Reply | str:
+        is_answer = body["messages"][-1]["role"] == "tool"
+        return "Here are its edges." if is_answer else Reply(tool='{"image": "house.png"}')
+
+    Image.new("L", (32, 32)).save(tmp_path / "house.png")
+    house = store().put(tmp_path / "house.png")
+    chat = ChatOpenAI(base_url=chat_server(script).url, api_key=SecretStr("none"), model="scripted")
+    agent = create_agent(chat, tools=hf_tools(["canny-control"], files=[house]))
+    _, _, done, answer = agent.invoke({"messages": [HumanMessage("Find the edges of house.png")]})["messages"]
+    assert done.status == "success", done.content
+    assert done.artifact.files[0].media == "image"
+    assert done.artifact.by == "conditions"
+    assert answer.text == "Here are its edges."
+    workers.shutdown()

@@ -10,8 +10,8 @@ from graph.agent import build
 from graph.context import Context
 from graph.files import files_of, message
 from graph.planners.wire import read
-from graph.respond import Limits, answer_of, digest
-from graph.state import Plan, Request, State, Task, TaskError, TaskResult
+from graph.respond import Limits, _fallbacks, answer_of, digest, table
+from graph.state import Assignment, Plan, Request, State, Task, TaskError, TaskResult
 from tools.errors import HuggingGPTError
 from tools.outputs import Output
 
@@ -51,6 +51,19 @@ async def test_failures_are_told_by_code_and_not_to_the_chat_model(chat_server: 
     assert answer.startswith("Two came out.")
     assert "Not done: summarization (task 2). The model is on strike." in answer
     assert "strike" not in said(server.requests[0])
+
+
+def test_the_answer_says_which_model_did_the_work() -> None:
+    output = Output(text="one", by="provider")
+    second = TaskResult(output=output, model="b/second", failures=("a/first: It is too large.",), attempts=2)
+    chosen = Assignment(models=("a/first", "b/second"), reason="x")
+    again = second.model_copy(update={"model": "a/first"})
+    state = State(plan=plan(2), results={"0": second, "1": again}, assignments={"0": chosen, "1": chosen})
+    done = [(task, state.results[task.id]) for task in plan(2).tasks]
+    assert _fallbacks(done, state) == [
+        "summarization (task 0) was done by b/second instead. a/first: It is too large."
+    ]
+    assert "| b/second (inference provider) |" in table(done)
 
 
 async def test_what_a_model_thinks_aloud_is_no_answer(chat_server: Start) -> None:
