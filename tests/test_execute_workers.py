@@ -125,7 +125,7 @@ async def test_a_worker_that_is_killed_costs_one_attempt(
     os.kill(calls(tmp_path)[0], signal.SIGKILL)
     state = await asyncio.wait_for(going, 30)
     result = state.results["0"]
-    assert (result.status, result.model, result.attempts) == ("ok", "b/copier", 2)
+    assert (result.status, result.model, result.attempts) == ("ok", "a/copier", 2)
 
 
 async def test_an_earlier_output_is_taken_only_when_allowed_and_only_for_the_same_input(

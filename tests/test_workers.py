@@ -107,12 +107,14 @@ async def test_cancel_of_a_queued_call_leaves_the_running_one(tmp_path: Path) ->
     assert await call("a", do.pid) == pid
 
 
-@pytest.mark.parametrize("code", [-signal.SIGKILL, 139])
-async def test_crash_hits_one_call_only(code: int) -> None:
+@pytest.mark.parametrize(
+    ("code", "kind"), [(-signal.SIGKILL, TransientError), (-signal.SIGSEGV, ModelError), (139, ModelError)]
+)
+async def test_crash_hits_one_call_only(code: int, kind: type[ModelError]) -> None:
     crashed, *others = await asyncio.gather(
         call("a", do.crash, code), call("a", do.double, 1), call("b", do.double, 2), return_exceptions=True
     )
-    assert isinstance(crashed, ModelError)
+    assert type(crashed) is kind
     assert others == [2, 4]
 
 

@@ -9,7 +9,7 @@ from langchain_core.messages import HumanMessage
 
 from prompts import render
 from tools.chat import EMBEDDED, chat_model, translated
-from tools.errors import InputError, ModelError, TransientError
+from tools.errors import InputError, ModelError, TimeLimitError
 from tools.experts.labels import labels_of
 from tools.experts.pieces import cut, pieces
 from tools.outputs import Draft
@@ -77,7 +77,7 @@ async def run_chat(
         async with asyncio.timeout(timeout):
             return await do(call)
     except TimeoutError:
-        raise TransientError(
+        raise TimeLimitError(
             f"{model} did not finish within {timeout:g} seconds; raise the time limit."
         ) from None
 

@@ -1,6 +1,7 @@
 """How calls in worker processes end: with a result, or with an error that becomes one of ours."""
 
 import asyncio
+import signal
 from collections.abc import Callable, Mapping
 from concurrent.futures.process import BrokenProcessPool
 from types import TracebackType
@@ -8,11 +9,13 @@ from typing import Any, TypeVar
 
 from pebble import ProcessExpired
 
-from tools.errors import HuggingGPTError, ModelError, TransientError
+from tools.errors import HuggingGPTError, ModelError, TimeLimitError, TransientError
 from tools.experts import processes
 from tools.experts.held import held_here
 
 R = TypeVar("R")
+KILLED = (-signal.SIGKILL, -signal.SIGTERM)
+"""Exit codes of processes that were ended from outside, as by the kernel when memory runs out."""
 
 
 def survived(future: "asyncio.Future[Any]") -> bool:
@@ -30,9 +33,11 @@ def problem(key: str, future: "asyncio.Future[Any]", timeout: float | None) -> H
     if error is None or isinstance(error, HuggingGPTError):
         return error
     if isinstance(error, TimeoutError):
-        return TransientError(f"{key} did not finish within {timeout:g} seconds; raise the time limit.")
+        return TimeLimitError(f"{key} did not finish within {timeout:g} seconds; raise the time limit.")
     if isinstance(error, ProcessExpired):
-        return ModelError(f"{key} crashed (exit code {error.exitcode}); there may be too little memory.")
+        # What the system or a user killed may live next time; what ended by itself will do so again.
+        kind = TransientError if error.exitcode in KILLED else ModelError
+        return kind(f"{key} crashed (exit code {error.exitcode}); there may be too little memory.")
     if isinstance(error, BrokenProcessPool):
         return TransientError(f"The process of {key} was ended from outside; try again.")
     return _failure(key, error)
