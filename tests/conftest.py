@@ -1,5 +1,6 @@
 """Fixtures for all tests: nothing is read from or written to the user's own folders."""
 
+import logging
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -16,6 +17,8 @@ from tools.artifacts import store
 from tools.models.candidates import _recent
 from tools.settings import Settings, settings
 
+NOWHERE = "http://127.0.0.1:9"
+"""An address where nothing answers."""
 KEYS = (
     "OPENAI_API_KEY", "HF_TOKEN", "LANGSMITH_API_KEY", "LANGSMITH_TRACING", "OPENAI_BASE_URL",
     "AZURE_OPENAI_ENDPOINT", "AZURE_OPENAI_API_KEY", "AZURE_OPENAI_AD_TOKEN", "OPENAI_API_VERSION",
@@ -35,7 +38,9 @@ def _own_folders(
     monkeypatch.setenv("HUGGINGGPT_DATA_DIR", str(tmp_path / "data"))
     monkeypatch.setenv("HUGGINGGPT_HUB_SEARCH", "false")
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
-    monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setattr(constants, "ENDPOINT", NOWHERE)
+    template = constants.HUGGINGFACE_CO_URL_TEMPLATE.replace("https://huggingface.co", NOWHERE)
+    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
     if not request.node.get_closest_marker("embedded"):
         monkeypatch.setenv("HUGGINGGPT_CACHE_DIR", str(tmp_path / "cache"))
     settings.cache_clear()
@@ -44,6 +49,8 @@ def _own_folders(
     yield
     settings.cache_clear()
     store.cache_clear()
+    # An engine that ran in this process has silenced it, as it does in a worker.
+    logging.disable(logging.NOTSET)
 
 
 @pytest.fixture

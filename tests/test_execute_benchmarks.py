@@ -49,7 +49,7 @@ async def test_many_runs_leave_nothing_behind() -> None:
     left = {name: value for name, value in found["after"].items() if name not in ("megabytes", "threads")}
     assert left == {
         "files": found["before"]["files"],
-        "processes": 0,
+        "processes": found["before"]["processes"],
         "futures": 0,
         "boards": 0,
         "temporary": 0,
