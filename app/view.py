@@ -9,41 +9,28 @@ from langchain_core.messages import AIMessageChunk, BaseMessage
 from langgraph.types import Overwrite
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
-from rich.progress_bar import ProgressBar
-from rich.table import Table
-from rich.text import Text
-from rich.tree import Tree
 
 from app.draft import draft
-from app.report import files as files_made
+from app.parts import (
+    BUSY,
+    LABELS,
+    UNSAID,
+    Row,
+    bars,
+    line,
+    progress,
+    row_of,
+    show_files,
+    show_texts,
+    tasks_table,
+    tree,
+)
 from app.usage import show_usage
 from graph.events import PlanEvent
 from graph.files import files_of
 from graph.respond import answer_of
-from graph.state import Assignment, Input, Plan, State, Task, TaskResult
+from graph.state import Assignment, Plan, State, TaskResult
 from tools.outputs import Artifact
-
-BUSY = ("running", "loading", "retrying", "falling back")
-STYLES = {"done": "green", "failed": "red", "skipped": "yellow", **dict.fromkeys(BUSY, "cyan")}
-LABELS = {"ok": "done", "queued": "waiting", "falling_back": "falling back"}
-"""What a status is called here, where it has another name."""
-UNSAID = ("waiting", "loading")
-"""Statuses that are no line of their own."""
-VALUE_CHARS = 40
-
-
-@dataclass
-class _Row:
-    """What is known about a task."""
-
-    name: str
-    status: str = "waiting"
-    model: str = ""
-    seconds: float | None = None
-    since: float = 0.0
-    reason: str = ""
-    said: tuple[str, str | None] | None = None
-    """The last status that was a line of its own, with its model."""
 
 
 @dataclass
@@ -61,7 +48,7 @@ class View:
     """Whether the run has begun, so that it can be taken up again."""
     names: dict[str, str] = field(default_factory=dict)
     """Names of files by their references."""
-    _rows: dict[str, _Row] = field(default_factory=dict)
+    _rows: dict[str, Row] = field(default_factory=dict)
     _downloads: dict[str, tuple[int, int]] = field(default_factory=dict)
     _draft: list[PlanEvent] = field(default_factory=list)
     _live: Live | None = None
@@ -100,7 +87,7 @@ class View:
         plan = state.plan or Plan()
         if plan.tasks:
             self.console.print(tree(plan, self.names))
-            self.console.print(_tasks_table({task.id: _row(task, state) for task in plan.ordered()}))
+            self.console.print(tasks_table({task.id: row_of(task, state) for task in plan.ordered()}))
 
     def end(self, thread: str, state: State) -> None:
         """Show the answer, where it was not shown yet, then what every task made, the files and the thread."""
@@ -129,7 +116,7 @@ class View:
 
     def _planned(self, plan: Plan) -> None:
         self._draft = []
-        self._rows = {task.id: _Row(task.name) for task in plan.ordered()}
+        self._rows = {task.id: Row(task.name) for task in plan.ordered()}
         self.stop()
         if plan.tasks:
             self.console.print(tree(plan, self.names))
@@ -167,7 +154,7 @@ class View:
         self._start()
         # Without a table that changes, a line at every tenth tells enough.
         if not self._live and 10 * done // total > 10 * before[0] // total:
-            self.console.print(_progress(asset, done, total), markup=False, highlight=False)
+            self.console.print(progress(asset, done, total), markup=False, highlight=False)
 
     def _changed(
         self, id_: str, status: str, model: str | None = None, seconds: float | None = None, reason: str = ""
@@ -186,7 +173,7 @@ class View:
             reason,
         )
         if row.said != before and not self._live:
-            self.console.print(_line(id_, row), markup=False, highlight=False, soft_wrap=True)
+            self.console.print(line(id_, row), markup=False, highlight=False, soft_wrap=True)
 
     def _written(self, item: tuple[BaseMessage, Mapping[str, Any]]) -> None:
         message, metadata = item
@@ -220,92 +207,10 @@ class View:
     def _table(self) -> RenderableType:
         coming = {name: part for name, part in self._downloads.items() if part[0] < part[1]}
         written = [draft(self._draft)] if self._draft else []
-        return Group(*([_tasks_table(self._rows)] if self._rows else []), *written, _bars(coming))
-
-
-def _bars(coming: Mapping[str, tuple[int, int]]) -> Table:
-    bars = Table.grid(padding=(0, 1))
-    for name, (done, total) in coming.items():
-        bars.add_row(ProgressBar(total=total, completed=done, width=20), _progress(name, done, total))
-    return bars
+        return Group(*([tasks_table(self._rows)] if self._rows else []), *written, bars(coming))
 
 
 def _rest(answer: str, streamed: str) -> str:
     """Return what of the answer was not streamed: paragraphs put there by code, or all of it if it was cut."""
     rest = answer.removeprefix(streamed)
     return rest.strip() if not rest or rest.startswith("\n") else answer
-
-
-def _progress(asset: str, done: int, total: int) -> str:
-    return f"fetching {asset}: {done / 1e6:.0f} of {total / 1e6:.0f} MB"
-
-
-def _line(id_: str, row: _Row) -> str:
-    text = f"{id_} {row.name}: {row.status} {row.model}".rstrip()
-    text += "" if row.seconds is None else f", {row.seconds:.1f} s"
-    return f"{text}. {row.reason}" if row.reason else text
-
-
-def _tasks_table(rows: Mapping[str, _Row]) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for name in ("", "task", "model", "status"):
-        table.add_column(name, overflow="fold")
-    table.add_column("seconds", justify="right", no_wrap=True)
-    for id_, row in rows.items():
-        running = time.monotonic() - row.since if row.status in BUSY else None
-        seconds = row.seconds if row.seconds is not None else running
-        status = Text(row.status, style=STYLES.get(row.status, "dim"))
-        table.add_row(id_, row.name, row.model or "-", status, "" if seconds is None else f"{seconds:.1f}")
-        if row.reason:
-            table.add_row("", "", Text(row.reason, style="dim"), "", "")
-    return table
-
-
-def tree(plan: Plan, names: Mapping[str, str]) -> Tree:
-    """Return a plan as a tree: every task under the last of the tasks it waits for.
-
-    Args:
-        plan: The plan.
-        names: Names of files by their references.
-    """
-    root = Tree("Plan", guide_style="dim")
-    branches: dict[str, Tree] = {}
-    for task in plan.ordered():
-        inputs = "".join(f"  {_input(item, names)}" for item in task.inputs)
-        label = Text(f"{task.id} {task.name}").append(inputs, style="dim")
-        branches[task.id] = (branches[task.dep[-1]] if task.dep else root).add(label)
-    return root
-
-
-def _input(item: Input, names: Mapping[str, str]) -> str:
-    if item.source is not None:
-        return f"{item.slot} from {item.source}"
-    value = names.get(str(item.value)) or " ".join(str(item.value).split())
-    return f"{item.slot}: {value if len(value) <= VALUE_CHARS else value[:VALUE_CHARS] + '...'}"
-
-
-def _row(task: Task, state: State) -> _Row:
-    result, assignment = state.results.get(task.id), state.assignments.get(task.id)
-    if result is None:
-        return _Row(task.name, model=assignment.models[0] if assignment and assignment.models else "")
-    reason = result.error.reason if result.error else ""
-    status = LABELS.get(result.status, result.status)
-    return _Row(task.name, status, result.model or "", result.seconds, reason=reason)
-
-
-def show_texts(console: Console, state: State) -> None:
-    """Show the text of every result in full; a single one is the answer already."""
-    tasks = (state.plan or Plan()).ordered()
-    for task in tasks if len(tasks) > 1 else ():
-        if (result := state.results.get(task.id)) and result.output:
-            console.print(f"\n{task.id} {task.name}", style="bold", highlight=False)
-            console.print(result.output.text, markup=False, highlight=False, soft_wrap=True)
-
-
-def show_files(console: Console, state: State) -> None:
-    """Show the files that the tasks made, one path per line."""
-    made = files_made(state)
-    if made:
-        console.print("\nFiles", style="bold")
-    for name, path in made:
-        console.print(f"{name}: {path}", markup=False, highlight=False, soft_wrap=True)

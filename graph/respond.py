@@ -49,12 +49,13 @@ async def respond(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
     """
     context, done = context_of(runtime), _done(state)
     with recorded("respond") as usage:
-        prose = await _report(state, context, done) if done else await _converse(state, context)
+        writing = _report(state, context, done) if done else _converse(state, context)
+        prose, files = await asyncio.gather(writing, asyncio.to_thread(_files, done))
     parts = [without_thoughts(str(prose.text)), *state.notes, *_fallbacks(done, state), *_failures(done)]
     content: list[Any] = [{"type": "text", "text": "\n\n".join(filter(None, parts))}]
     if done:
         content.append({"type": "text", "text": "\n\n" + table(done)})
-    content += [block(file) for file in await asyncio.to_thread(_files, done)]
+    content += map(block, files)
     answer = AIMessage(content=content, id=prose.id, usage_metadata=prose.usage_metadata)
     return {"messages": [answer], "usage": usage}
 

@@ -10,6 +10,7 @@ import typer
 from app import runs, view
 from app.errors import FAILED, code_of, say
 from app.output import only_json, terminal
+from app.parts import tree
 from app.report import has_failed, report
 from graph.agent import Agent
 from graph.files import files_of
@@ -82,8 +83,8 @@ def plan_only(request: str, files: Sequence[str], options: Options, as_json: boo
         put({"plan": write(made)})
         if not as_json:
             names = {file.ref: file.name for file in files_of(state.messages)}
-            tree = view.tree(made, names)
-            terminal().print(tree if made.tasks else "No tasks: this is answered as conversation.")
+            shown = tree(made, names)
+            terminal().print(shown if made.tasks else "No tasks: this is answered as conversation.")
 
 
 def _go(thread: str, work: Work, as_json: bool, fails: bool = True) -> None:
