@@ -10,13 +10,12 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-import aiosqlite
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.memory import InMemorySaver
-from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 from langgraph.types import StateSnapshot
 from pydantic import ValidationError
 
+from app.checkpoints import checkpoints
 from app.errors import INTERRUPTED, say
 from graph.agent import Agent, build
 from graph.context import Context
@@ -134,11 +133,8 @@ async def opened() -> AsyncIterator[Agent]:
     except OSError as error:
         raise SetupError(_unusable(file, error.strerror)) from error
     try:
-        async with aiosqlite.connect(file, timeout=30) as connection:
-            await connection.execute("PRAGMA journal_mode=WAL")
-            # With WAL a crash of this program loses nothing; only one of the machine may lose the last step.
-            await connection.execute("PRAGMA synchronous=NORMAL")
-            yield build(AsyncSqliteSaver(connection))
+        async with checkpoints(file) as saver:
+            yield build(saver)
     except sqlite3.Error as error:
         raise SetupError(_unusable(file, error)) from error
 

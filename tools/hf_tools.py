@@ -52,6 +52,10 @@ class ExpertTool(BaseTool):
         output = await run(self.row.name, expert, inputs, store=store(), timeout=timeout)
         return output.text, output
 
+    def _filter_injected_args(self, tool_input: dict[str, Any]) -> dict[str, Any]:
+        """Return what traces show: the slots. LangChain would find out by reflection in every call what these are."""
+        return {slot.name: tool_input[slot.name] for slot in self.row.slots if slot.name in tool_input}
+
     def _run(self, *args: Any, **kwargs: Any) -> tuple[str, Output]:
         kwargs.pop("run_manager", None)
         kwargs.pop("config", None)
