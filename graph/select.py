@@ -25,8 +25,10 @@ Shortlists = dict[str, list[Model]]
 """Candidates by task id, best first."""
 WIDE = 3
 """How many times as many candidates as are kept are looked at."""
-Choices = dict[str, tuple[str, str]]
-"""Model id and reason by task id."""
+Choice = tuple[str, str]
+"""Model id and reason."""
+Choices = dict[str, Choice]
+"""By task id."""
 
 
 async def select(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
@@ -41,7 +43,12 @@ async def select(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
     with recorded("select") as usage:
         if context.model != EMBEDDED and any(len(models) > 1 for models in shortlists.values()):
             chosen = await _ranked(state, context, shortlists)
-    assignments = await asyncio.to_thread(_assignments, plan, shortlists, chosen, context)
+    lacking = [task for task in plan.tasks if not shortlists[task.id]]
+    reasons = await asyncio.gather(*(asyncio.to_thread(_why_none, task, context) for task in lacking))
+    assignments = {
+        **{id_: _assign(models, chosen.get(id_)) for id_, models in shortlists.items() if models},
+        **{task.id: Assignment(reason=reason) for task, reason in zip(lacking, reasons, strict=True)},
+    }
     return {"assignments": assignments, "usage": usage}
 
 
@@ -63,19 +70,14 @@ def _candidates(name: str, context: Context) -> list[Model]:
     return shortlist(name, context.model, context.mode, WIDE * context.k, context.device)
 
 
-def _assignments(
-    plan: Plan, shortlists: Shortlists, chosen: Choices, context: Context
-) -> dict[str, Assignment]:
-    """Blocking: why a task has no model may depend on the Hub."""
-    return {task.id: _assign(task, shortlists[task.id], chosen, context) for task in plan.tasks}
+def _why_none(task: Task, context: Context) -> str:
+    return why_none(task.name, context.model, context.mode, context.device)
 
 
-def _assign(task: Task, models: list[Model], chosen: Choices, context: Context) -> Assignment:
+def _assign(models: list[Model], choice: Choice | None) -> Assignment:
     """Put the chosen model first; one that is not listed is dropped, the rest of the list is the fallback."""
-    if not models:
-        return Assignment(reason=why_none(task.name, context.model, context.mode, context.device))
     ids = [model.id for model in models]
-    best, reason = chosen.get(task.id, ("", ""))
+    best, reason = choice or ("", "")
     if best in ids:
         return Assignment(models=(best, *(id_ for id_ in ids if id_ != best)), reason=reason)
     return Assignment(models=tuple(ids), reason=_rule(models))

@@ -13,6 +13,7 @@ import pytest
 from blockbuster import BlockBuster, blockbuster_ctx
 from chat_server import ChatServer, Script, said
 from langchain_core.runnables import RunnableConfig
+from langchain_core.tracers.context import collect_runs
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
@@ -246,3 +247,19 @@ async def test_nothing_is_left_of_a_run(chat_server: Start, agent: Agent) -> Non
     gc.collect()
     assert not board._boards
     assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+async def test_whoever_traces_a_run_sees_every_tool_call(chat_server: Start, agent: Agent) -> None:
+    server = chat_server(scripted(plan_of(SHAPES["diamond"]), work))
+    with collect_runs() as tracer:
+        state = State(**await agent.ainvoke(REQUEST, THREAD, context=context(server)))
+    assert texts(state) == right(SHAPES["diamond"])
+    waiting, calls = list(tracer.traced_runs), []
+    while waiting:
+        run = waiting.pop()
+        waiting += run.child_runs
+        calls += [run] if run.run_type == "tool" else []
+    assert sorted(run.name for run in calls) == [*["question-answering"] * 3, "translation"]
+    assert {"question", "context"} in [set(run.inputs) for run in calls], (
+        "slots, and nothing that is injected"
+    )
