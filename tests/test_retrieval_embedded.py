@@ -80,6 +80,8 @@ PLANS = [
     ("a.wav", "Can you make a transcript of this?", ["automatic-speech-recognition(audio=a.wav)"]),
     ("sign.jpg", "What does this sign say?", ["image-to-text(image=sign.jpg)"]),
     ("p.jpg", "What is in this picture?", ["image-to-text(image=p.jpg)"]),
+    ("p.jpg", "Find the edges of this picture", ["canny-control(image=p.jpg)"]),
+    ("p.jpg", "Find the straight lines in this picture", ["mlsd-control(image=p.jpg)"]),
     (
         "p.jpg",
         "What colour is the car?",

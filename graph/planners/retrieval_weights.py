@@ -25,7 +25,13 @@ NEW_IMAGE = re.compile(
     re.I,
 )
 WRITES = re.compile(r"^(?:writ|compos|draft|generat|creat|mak|produc|com(?:e|ing) up|think)", re.I)
-KEYS = {"seg": "segment", "openpose": "pose", "mlsd": "mlsd|straight|line segment"}
+KEYS = {
+    "canny": r"canny|\bedges?\b|outline",
+    "hed": r"\bhed\b|holistic|soft",
+    "seg": "segment",
+    "openpose": "pose",
+    "mlsd": "mlsd|straight|line segment",
+}
 """Words without which a clause is not about a condition image of that kind, where they are not its name."""
 CONDITIONED = re.compile(r"(\w+)-(?:control|text-to-image)$")
 IT = re.compile(r"^\w+ (?:it|them|this|that)\b", re.I)

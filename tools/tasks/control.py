@@ -36,6 +36,8 @@ ROWS = (
         "Find the canny edges of the image",
         "Run the Canny edge detector on this picture",
         "Make a canny edge map of the photo",
+        "Find the edges of this picture",
+        "Show me the outlines in the photo",
     ),
     _control(
         "hed",
@@ -50,6 +52,7 @@ ROWS = (
         "Find the straight lines in the image with MLSD",
         "Detect the line segments of this building",
         "Make an MLSD line map of the room",
+        "Find the straight lines in this picture",
     ),
     _control(
         "normal",
