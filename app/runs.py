@@ -26,7 +26,7 @@ from tools.artifacts import store
 from tools.assets import cancelled, on_progress
 from tools.chat import check_name
 from tools.errors import InputError, SetupError
-from tools.experts import workers
+from tools.experts import processes, workers
 from tools.ingest import ingest
 from tools.outputs import Artifact
 from tools.settings import Settings, settings
@@ -114,6 +114,7 @@ def complete(work: Coroutine[Any, Any, T], stopped: Callable[[str], object] = sa
 
 def hurry() -> None:
     """Let this process end by itself for `STOP_SECONDS`, then end it."""
+    processes.end_server()
     # A thread that blocks cannot be ended: it must not hold the exit.
     watchdog = threading.Timer(STOP_SECONDS, os._exit, (INTERRUPTED,))
     watchdog.daemon = True

@@ -7,7 +7,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from multiprocessing import forkserver
 from multiprocessing.context import ForkServerContext, ForkServerProcess
@@ -96,6 +96,17 @@ def share(number: int) -> None:
     os.environ["OMP_NUM_THREADS"] = str(number)
     if torch := sys.modules.get("torch"):
         torch.set_num_threads(number)
+
+
+def end_server() -> None:
+    """End the fork server at once, also while it is importing; the next worker starts another one.
+
+    It would end by itself, but only when its imports are done, and hold this program's streams open until then.
+    """
+    server: Any = forkserver._forkserver
+    if pid := server._forkserver_pid:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def prepare() -> None:
