@@ -20,15 +20,19 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from app.runs import config_of, opened, unfinished
 from benchmarks.stubs import critical_path, expected, random_plan, request_of, stubbed, texts_of
 from graph.context import Context
 from graph.state import Plan, State
 from tools.errors import SetupError
+from tools.experts import workers
 from tools.settings import settings
 
 MEDIAN = 0.05
@@ -36,6 +40,7 @@ MEDIAN = 0.05
 THREAD = "run"
 UNUSABLE = 3
 """Exit code of a process whose disk or checkpoints could not be used."""
+MAX_ATTEMPTS: int = Context.model_fields["max_attempts"].default
 SECONDS = 60
 """A process that takes longer hangs."""
 FORKS = multiprocessing.get_context("forkserver")
@@ -64,10 +69,12 @@ class Trial:
     folder: Path
     limit: int | None = None
     """Bytes that a file of the next process may have; stands for a disk that is full."""
+    in_workers: bool = False
+    """Whether the experts work in worker processes, as local models do."""
 
     def start(self) -> Any:
         """Start a process that begins the run or goes on with it."""
-        arguments = (self.planned.model_dump_json(), str(self.folder), self.limit)
+        arguments = (self.planned.model_dump_json(), str(self.folder), self.limit, self.in_workers)
         process = FORKS.Process(target=child, args=arguments)
         process.start()
         return process
@@ -101,7 +108,7 @@ class Trial:
         return again
 
 
-def child(plan_json: str, folder: str, limit: int | None) -> None:
+def child(plan_json: str, folder: str, limit: int | None, in_workers: bool) -> None:
     """Begin a run or go on with it, to its end; runs in a process of its own."""
     # As the command line does.
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
@@ -115,13 +122,19 @@ def child(plan_json: str, folder: str, limit: int | None) -> None:
         return lambda id_: os.write(log, f"{what} {id_}\n".encode())
 
     try:
-        with stubbed(write("start"), write("end")):
+        with stubbed(write("start"), write("end"), sleep_in_worker if in_workers else asyncio.sleep):
             found = asyncio.run(run(Plan.model_validate_json(plan_json)))
     except (SetupError, OSError):
         sys.exit(UNUSABLE)
     except KeyboardInterrupt:
         sys.exit(130)
     (Path(folder) / "results.json").write_text(json.dumps(found))
+
+
+async def sleep_in_worker(seconds: float) -> None:
+    """Sleep in one of two worker processes."""
+    key = f"stub:{int(seconds * 10_000) % 2}"
+    await workers.call(key, time.sleep, seconds, needs=workers.Needs(light=True))
 
 
 async def run(planned: Plan) -> dict[str, str]:
@@ -192,12 +205,52 @@ def locked(rng: random.Random, plans: int = 3) -> Tally:
     return tally
 
 
+def killed_workers(rng: random.Random, plans: int = 5, each: int = MAX_ATTEMPTS - 1) -> Tally:
+    """Run plans whose worker processes are killed, each plan's as often as a single task can bear."""
+    tally = Tally()
+    for _ in range(plans):
+        with tempfile.TemporaryDirectory() as folder:
+            trial = Trial(random_plan(rng, 4 * MEDIAN), Path(folder), in_workers=True)
+            process = trial.start()
+            for _ in range(each):
+                tally.kills += kill_a_worker(process, rng)
+            process.join(SECONDS)
+            trial.finish()
+            trial.count(tally)
+    return tally
+
+
+def kill_a_worker(process: Any, rng: random.Random) -> bool:
+    """Wait until a process has workers and a little longer, then kill one; return whether there was one to kill."""
+    while process.is_alive():
+        if found := workers_of(process.pid):
+            process.join(rng.uniform(0.0, 0.5))
+            os.kill(rng.choice(found), signal.SIGKILL)
+            process.join(0.1)
+            return True
+        process.join(0.02)
+    return False
+
+
+def workers_of(pid: int) -> list[int]:
+    """Return the ids of the worker processes of a process: the children of its fork server."""
+    with suppress(psutil.NoSuchProcess):
+        return [
+            worker.pid
+            for server in psutil.Process(pid).children()
+            for worker in server.children()
+            if worker.status() != psutil.STATUS_ZOMBIE
+        ]
+    return []
+
+
 def measure(kills: int, seed: int) -> dict[str, Any]:
     """Kill, then try the other ways a run can be cut; return what `--json` prints."""
     rng = random.Random(seed)
     found = vars(kill_until(kills, signal.SIGKILL, rng))
     others = {
         "sigterm": kill_until(max(1, kills // 10), signal.SIGTERM, rng),
+        "killed_worker": killed_workers(rng),
         "full_disk": full_disk(rng),
         "locked_file": locked(rng),
     }

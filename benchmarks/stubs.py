@@ -7,7 +7,7 @@ model that answers. Everything between them is the code that serves.
 import asyncio
 import hashlib
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 from unittest.mock import patch
@@ -32,6 +32,8 @@ EXPERT = Model(
 
 Hook = Callable[[str], object]
 """Is told the id of a task when its expert starts."""
+Work = Callable[[float], Awaitable[object]]
+"""Takes as many seconds as it is told."""
 
 
 def plan_of(sources: Mapping[str, Sequence[str]], seconds: Mapping[str, float]) -> Plan:
@@ -103,8 +105,16 @@ def request_of(plan: Plan) -> Request:
 
 
 @contextmanager
-def stubbed(started: Hook = lambda id_: None, ended: Hook = lambda id_: None) -> Iterator[None]:
-    """Stub the edges of the agent in this process."""
+def stubbed(
+    started: Hook = lambda id_: None, ended: Hook = lambda id_: None, work: Work = asyncio.sleep
+) -> Iterator[None]:
+    """Stub the edges of the agent in this process.
+
+    Args:
+        started: Is told when an expert starts.
+        ended: Is told when an expert has delivered.
+        work: What an expert does.
+    """
 
     async def planner(request: str, *_: object) -> Plan:
         return Plan.model_validate_json(request)
@@ -112,7 +122,7 @@ def stubbed(started: Hook = lambda id_: None, ended: Hook = lambda id_: None) ->
     async def expert(task: str, model: Model, inputs: Mapping[str, str], **_: Any) -> Output:
         id_, seconds = inputs["text"].split()
         started(id_)
-        await asyncio.sleep(float(seconds))
+        await work(float(seconds))
         ended(id_)
         return Output(text=made_of(inputs))
 

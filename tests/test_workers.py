@@ -1,6 +1,7 @@
 """Worker processes: crashes, hangs, cancels and queues, with tiny functions in real processes."""
 
 import asyncio
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -246,3 +247,17 @@ async def test_a_program_ends_at_once_when_it_is_done(tmp_path: Path) -> None:
     _, errors = await asyncio.to_thread(program.communicate, None, 20)
     assert program.returncode == 0, errors
     assert errors == ""
+
+
+def use_a_worker() -> None:
+    """Run in a process that `multiprocessing` started."""
+    asyncio.run(call("a", do.pid))
+
+
+def test_a_process_of_the_callers_own_ends_with_its_workers() -> None:
+    process = multiprocessing.get_context("spawn").Process(target=use_a_worker)
+    process.start()
+    process.join(60)
+    code = process.exitcode
+    process.kill()
+    assert code == 0

@@ -1,14 +1,16 @@
 """Worker processes: one per local model, so that a crash or a hang costs one model, never the program."""
 
 import asyncio
-import atexit
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
+from functools import cache
 from math import inf
+from multiprocessing.util import Finalize
 from typing import Any, NamedTuple, TypeVar
 
 from pebble import CONSTS, ProcessPool
@@ -134,7 +136,13 @@ def shutdown() -> None:
     _close(pools)
 
 
-atexit.register(shutdown)
+@cache
+def _shutdown_at_exit(pid: int) -> None:
+    """Have the workers of this process ended with it.
+
+    `atexit` would not do it in a process that `multiprocessing` started, which then waits for its workers forever.
+    """
+    Finalize(None, shutdown, exitpriority=10)
 
 
 def _worker(key: str, needs: Needs) -> Holder:
@@ -165,6 +173,7 @@ def _started(worker: Holder, leaving: list[ProcessPool]) -> ProcessPool:
     with _mutex:
         ended = _resources.unload([worker]) if worker.pool and not worker.pool.active else []
     _close([*leaving, *ended])
+    _shutdown_at_exit(os.getpid())
     with _mutex:
         if worker.pool is None:
             worker.pool = ProcessPool(
