@@ -49,7 +49,8 @@ MEDIAN = 0.2
 SIZES = (10, 100, 300, 1000)
 """Tasks of the plans that show whether the cost of a task grows with its plan."""
 
-Run = Callable[[Plan], Awaitable[object]]
+Run = Callable[[Plan], Awaitable[float]]
+"""Runs a plan and returns how many seconds that took."""
 
 
 def shapes() -> dict[str, Plan]:
@@ -100,7 +101,7 @@ def waves(checkpointer: BaseCheckpointSaver[str] | None) -> Agent:
     return builder.compile(checkpointer=checkpointer)
 
 
-async def dataflow(planned: Plan) -> None:
+async def dataflow(planned: Plan) -> float:
     """Run a plan with nothing but asyncio: no state, no checkpoints, no models."""
     tasks: dict[str, asyncio.Task[None]] = {}
 
@@ -108,20 +109,26 @@ async def dataflow(planned: Plan) -> None:
         await asyncio.gather(*(tasks[source] for source in sources))
         await asyncio.sleep(seconds)
 
+    began = time.perf_counter()
     for task in planned.ordered():
         tasks[task.id] = asyncio.create_task(work(task.id, seconds_of(task), task.dep))
     await asyncio.gather(*tasks.values())
+    return time.perf_counter() - began
 
 
 def running(agent: Agent) -> Run:
     """Return what runs a plan with an agent, on a new thread, and checks every result."""
     context = Context(model="embedded", planner="retrieval")
 
-    async def run(planned: Plan) -> None:
+    async def run(planned: Plan) -> float:
         config = config_of(new_thread()) if agent.checkpointer else None
-        values = await agent.ainvoke(request_of(planned), config, context=context)
+        given = request_of(planned)
+        began = time.perf_counter()
+        values = await agent.ainvoke(given, config, context=context)
+        seconds = time.perf_counter() - began
         if texts_of(State(**values)) != expected(planned):
             raise ValueError("a result is wrong")
+        return seconds
 
     return run
 
@@ -140,22 +147,15 @@ async def systems() -> AsyncIterator[dict[str, Run]]:
         }
 
 
-async def seconds_for(run: Run, planned: Plan) -> float:
-    """Return how long a run takes."""
-    began = time.perf_counter()
-    await run(planned)
-    return time.perf_counter() - began
-
-
 async def ratio(run: Run, planned: Plan) -> float:
     """Return a run's makespan in critical paths."""
-    return await seconds_for(run, planned) / critical_path(planned)
+    return await run(planned) / critical_path(planned)
 
 
 async def per_task_ms(run: Run, number: int, repeats: int = 3) -> float:
     """Return the least milliseconds per task of plans of independent tasks without work."""
     planned = flat(number)
-    return 1000 * min([await seconds_for(run, planned) for _ in range(repeats)]) / number
+    return 1000 * min([await run(planned) for _ in range(repeats)]) / number
 
 
 async def measure(plans: int) -> dict[str, Any]:
@@ -174,10 +174,7 @@ async def measure(plans: int) -> dict[str, Any]:
             name: {str(size): await per_task_ms(run, size, 2) for size in SIZES}
             for name, run in graphs.items()
         }
-        empty = {
-            name: 1000 * min([await seconds_for(run, Plan()) for _ in range(20)])
-            for name, run in graphs.items()
-        }
+        empty = {name: 1000 * min([await run(Plan()) for _ in range(20)]) for name, run in graphs.items()}
         by_shape = {
             shape: {name: await ratio(run, planned) for name, run in compared.items()}
             for shape, planned in shapes().items()

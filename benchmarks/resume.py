@@ -140,10 +140,11 @@ async def sleep_in_worker(seconds: float) -> None:
 async def run(planned: Plan) -> dict[str, str]:
     """Run the graph to its end from wherever the thread is; return the texts of the results."""
     context, config = Context(model="embedded", planner="retrieval"), config_of(THREAD)
+    given = request_of(planned)
     async with opened() as agent:
         snapshot = await agent.aget_state(config)
         if not snapshot.values:
-            await agent.ainvoke(request_of(planned), config, context=context)
+            await agent.ainvoke(given, config, context=context)
         elif unfinished(snapshot):
             await agent.ainvoke(None, config, context=context)
         return texts_of(State(**(await agent.aget_state(config)).values))

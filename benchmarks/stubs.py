@@ -30,6 +30,9 @@ EXPERT = Model(
     ways=(Way(engine="chat"),),
 )
 
+_plans: dict[str, Plan] = {}
+"""By the request that asks for them: as short as requests are."""
+
 Hook = Callable[[str], object]
 """Is told the id of a task when its expert starts."""
 Work = Callable[[float], Awaitable[object]]
@@ -100,8 +103,10 @@ def texts_of(state: State) -> dict[str, str]:
 
 
 def request_of(plan: Plan) -> Request:
-    """Return the request for which the stubbed planner makes this plan."""
-    return Request(messages=[message(plan.model_dump_json(exclude_defaults=True))])
+    """Return the request for which the stubbed planner of this process makes this plan."""
+    name = f"Do plan {hashlib.sha256(plan.model_dump_json().encode()).hexdigest()[:12]}."
+    _plans[name] = plan
+    return Request(messages=[message(name)])
 
 
 @contextmanager
@@ -117,7 +122,7 @@ def stubbed(
     """
 
     async def planner(request: str, *_: object) -> Plan:
-        return Plan.model_validate_json(request)
+        return _plans[request]
 
     async def expert(task: str, model: Model, inputs: Mapping[str, str], **_: Any) -> Output:
         id_, seconds = inputs["text"].split()
