@@ -195,6 +195,13 @@ class ArtifactStore:
         return file
 
 
+def plain_name(name: str) -> str:
+    """Return a name without folders and control characters, short enough for any disk; never empty."""
+    base = PurePosixPath(name.replace("\\", "/")).name
+    base = "".join(char for char in base if char.isprintable()).strip()
+    return base.encode()[-200:].decode(errors="ignore").lstrip(". ") or "file"
+
+
 @cache
 def store() -> ArtifactStore:
     """Return the store at `settings().artifacts_root`. Tests call `store.cache_clear()`."""
