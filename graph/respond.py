@@ -57,7 +57,7 @@ async def respond(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
     content: list[Any] = [{"type": "text", "text": "\n\n".join(filter(None, parts))}]
     if done:
         content.append({"type": "text", "text": "\n\n" + table(done)})
-    if links := markdown(_worth_a_link(files, done)):
+    if links := await asyncio.to_thread(markdown, _worth_a_link(files, done)):
         content.append({"type": "text", "text": "\n\n" + links, **LINKS})
     content += map(block, files)
     answer = AIMessage(content=content, id=prose.id, usage_metadata=prose.usage_metadata)

@@ -15,7 +15,7 @@ ROUTE = "artifacts"
 
 
 def link(artifact: Artifact, base: str | None = None) -> str | None:
-    """Return the address at which a browser opens an artifact.
+    """Return the address at which a browser opens an artifact; call it in a thread when on an event loop.
 
     Args:
         artifact: The artifact.

@@ -1,5 +1,6 @@
 """What a JARVIS client gets: answers, plans and results with addresses where the original had paths."""
 
+import asyncio
 from typing import Any
 
 from graph.files import files_of, referred
@@ -45,15 +46,9 @@ def _address(value: str, base: str) -> str:
 async def results_of(state: State, base: str) -> dict[str, Any]:
     """Return the results by task id, each with its task, what came out and the model that was chosen."""
     plan = state.plan or Plan()
-    return {
-        task.id: {
-            "task": addressed(await _filled(task, written, state), state, base),
-            "inference result": _inference(state.results[task.id], base),
-            "choose model result": _chosen(state.results[task.id], state.assignments.get(task.id)),
-        }
-        for task, written in zip(plan.tasks, wire.write(plan, generated="<GENERATED>"), strict=True)
-        if task.id in state.results
-    }
+    tasks = zip(plan.tasks, wire.write(plan, generated="<GENERATED>"), strict=True)
+    filled = {task.id: await _filled(task, written, state) for task, written in tasks}
+    return await asyncio.to_thread(_told, filled, state, base)
 
 
 async def _filled(task: Task, written: dict[str, Any], state: State) -> dict[str, Any]:
@@ -63,6 +58,18 @@ async def _filled(task: Task, written: dict[str, Any], state: State) -> dict[str
     except InputError:
         # A source has failed.
         return written
+
+
+def _told(tasks: dict[str, dict[str, Any]], state: State, base: str) -> dict[str, Any]:
+    return {
+        id_: {
+            "task": addressed(task, state, base),
+            "inference result": _inference(state.results[id_], base),
+            "choose model result": _chosen(state.results[id_], state.assignments.get(id_)),
+        }
+        for id_, task in tasks.items()
+        if id_ in state.results
+    }
 
 
 def _inference(result: TaskResult, base: str) -> dict[str, Any]:
