@@ -89,6 +89,21 @@ class ArtifactStore:
         """Tell whether an artifact is stored under this reference."""
         return REF.fullmatch(ref) is not None and bool(self._fs.isfile(self._key(ref)))
 
+    def check(self) -> None:
+        """Look whether the place can be reached, and make it where there is none yet.
+
+        Raises:
+            SetupError: It cannot.
+        """
+        try:
+            self._fs.makedirs(self._base, exist_ok=True)
+            self._fs.info(self._base)
+        except FileNotFoundError:
+            # A bucket has no folders: an empty one is not found.
+            return
+        except OSError as error:
+            raise SetupError(f"{self.root} cannot be reached: {error}.") from error
+
     def results(self, folder: str) -> dict[str, str]:
         """Return the texts that were kept in a folder by their names.
 
@@ -193,6 +208,13 @@ class ArtifactStore:
                     raise SetupError(f"{key} in {self.root} holds other bytes than its name says: delete it.")
             fresh.replace(file)
         return file
+
+
+def plain_name(name: str) -> str:
+    """Return a name without folders and control characters, short enough for any disk; never empty."""
+    base = PurePosixPath(name.replace("\\", "/")).name
+    base = "".join(char for char in base if char.isprintable()).strip()
+    return base.encode()[-200:].decode(errors="ignore").lstrip(". ") or "file"
 
 
 @cache
