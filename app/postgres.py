@@ -1,9 +1,9 @@
 """Checkpoints in a Postgres database, for several processes and machines."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, LiteralString
 
 from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
 from psycopg import AsyncConnection, Error, OperationalError
@@ -21,10 +21,82 @@ SETUP_LOCK = 0x48756767
 POLL_SECONDS = 0.1
 HOW: dict[str, Any] = {"autocommit": True, "prepare_threshold": 0, "row_factory": dict_row}
 """How `AsyncPostgresSaver` wants its connections."""
+DELETE_RUNS = (
+    """DELETE FROM checkpoint_writes AS w USING checkpoints AS c
+    WHERE c.metadata ->> 'run_id' = ANY(%(runs)s) AND w.thread_id = c.thread_id
+        AND w.checkpoint_ns = c.checkpoint_ns AND w.checkpoint_id = c.checkpoint_id""",
+    "DELETE FROM checkpoints WHERE metadata ->> 'run_id' = ANY(%(runs)s)",
+)
+"""Values that only these checkpoints used stay until their thread is deleted or pruned."""
+COPY = (
+    """INSERT INTO checkpoint_blobs (thread_id, checkpoint_ns, channel, version, type, blob)
+    SELECT %(target)s, checkpoint_ns, channel, version, type, blob
+    FROM checkpoint_blobs WHERE thread_id = %(source)s ON CONFLICT DO NOTHING""",
+    """INSERT INTO checkpoint_writes (
+        thread_id, checkpoint_ns, checkpoint_id, task_id, task_path, idx, channel, type, blob)
+    SELECT %(target)s, checkpoint_ns, checkpoint_id, task_id, task_path, idx, channel, type, blob
+    FROM checkpoint_writes WHERE thread_id = %(source)s ON CONFLICT DO NOTHING""",
+    """INSERT INTO checkpoints (
+        thread_id, checkpoint_ns, checkpoint_id, parent_checkpoint_id, type, checkpoint, metadata)
+    SELECT %(target)s, checkpoint_ns, checkpoint_id, parent_checkpoint_id, type, checkpoint,
+        jsonb_set(metadata, '{thread_id}', to_jsonb(%(target)s::text), false)
+    FROM checkpoints WHERE thread_id = %(source)s ON CONFLICT DO NOTHING""",
+)
+BLOBS = """SELECT blob FROM checkpoint_blobs WHERE blob IS NOT NULL UNION ALL SELECT blob FROM checkpoint_writes
+    UNION ALL SELECT convert_to(checkpoint::text, 'UTF8') FROM checkpoints"""
+DELETE = "delete"
+Pool = AsyncConnectionPool[AsyncConnection[DictRow]]
+
+
+class PostgresCheckpoints(AsyncPostgresSaver):
+    """LangGraph's Postgres saver with what LangGraph Server and `hugginggpt prune` need besides.
+
+    Args:
+        pool: Its connections are opened as `HOW` says.
+    """
+
+    def __init__(self, pool: Pool) -> None:
+        super().__init__(pool)
+        self._pool = pool
+
+    async def adelete_for_runs(self, run_ids: Iterable[str]) -> None:
+        """Delete the checkpoints that these runs made, with their pending writes."""
+        await self._change(DELETE_RUNS, {"runs": [str(id_) for id_ in run_ids]})
+
+    async def acopy_thread(self, source_thread_id: str, target_thread_id: str) -> None:
+        """Copy all checkpoints and pending writes of a thread to another one."""
+        await self._change(COPY, {"source": str(source_thread_id), "target": str(target_thread_id)})
+
+    async def aprune(self, thread_ids: Sequence[str], *, strategy: str = "keep_latest") -> None:
+        """As LangGraph's saver does; its server calls the strategy `delete` `delete_all`."""
+        await super().aprune(thread_ids, strategy=DELETE if strategy == "delete_all" else strategy)
+
+    async def threads(self) -> list[str]:
+        """Return the ids of all threads."""
+        async with self._pool.connection() as connection:
+            found = await connection.execute("SELECT DISTINCT thread_id FROM checkpoints")
+            return [row["thread_id"] for row in await found.fetchall()]
+
+    async def blobs(self) -> AsyncIterator[bytes]:
+        """Give everything that is stored of all threads, as it is serialized, piece by piece."""
+        async with (
+            self._pool.connection() as connection,
+            connection.transaction(),
+            connection.cursor("blobs", binary=True) as cursor,
+        ):
+            await cursor.execute(BLOBS)
+            async for row in cursor:
+                yield row["blob"]
+
+    async def _change(self, statements: Sequence[LiteralString], values: Mapping[str, Any]) -> None:
+        """Execute statements in one transaction."""
+        async with self._pool.connection() as connection, connection.transaction():
+            for statement in statements:
+                await connection.execute(statement, values)
 
 
 @asynccontextmanager
-async def postgres(url: SecretStr) -> AsyncIterator[AsyncPostgresSaver]:
+async def postgres(url: SecretStr) -> AsyncIterator[PostgresCheckpoints]:
     """Open the checkpoints of a database, whose tables are made where there are none.
 
     Args:
@@ -37,7 +109,7 @@ async def postgres(url: SecretStr) -> AsyncIterator[AsyncPostgresSaver]:
         address = _address(url)
         await _set_up(address)
         # One connection, since the saver does one call at a time; a pool replaces it when it is lost.
-        async with AsyncConnectionPool[AsyncConnection[DictRow]](
+        async with Pool(
             address,
             min_size=1,
             max_size=1,
@@ -45,7 +117,7 @@ async def postgres(url: SecretStr) -> AsyncIterator[AsyncPostgresSaver]:
             kwargs=HOW,
             check=AsyncConnectionPool.check_connection,
         ) as pool:
-            yield AsyncPostgresSaver(pool)
+            yield PostgresCheckpoints(pool)
     except Error as error:
         raise SetupError(
             f"The database of HUGGINGGPT_DATABASE_URL cannot be used: {_reason(error)}."

@@ -5,15 +5,18 @@ import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
 
-from langgraph.checkpoint.base import BaseCheckpointSaver
 from pydantic import SecretStr
 
-from app.checkpoints import checkpoints
+from app.checkpoints import Checkpoints, checkpoints
 from tools.errors import SetupError
 from tools.settings import Settings, settings
 
-Saver = BaseCheckpointSaver[str]
+if TYPE_CHECKING:
+    from app.postgres import PostgresCheckpoints
+
+Saver: TypeAlias = "Checkpoints | PostgresCheckpoints"
 
 
 @asynccontextmanager
