@@ -19,6 +19,8 @@ from langgraph.checkpoint.base import (
 )  # fmt: skip
 from langgraph.checkpoint.sqlite import SqliteSaver
 
+from app.serializer import serializer
+
 R = TypeVar("R")
 DELETE_RUNS = (
     """DELETE FROM writes WHERE (thread_id, checkpoint_ns, checkpoint_id) IN (
@@ -63,7 +65,7 @@ class Checkpoints(SqliteSaver):
     """
 
     def __init__(self, connection: sqlite3.Connection, thread: ThreadPoolExecutor) -> None:
-        super().__init__(connection)
+        super().__init__(connection, serde=serializer())
         self._thread = thread
 
     async def _step(self, call: Callable[..., R], *args: Any) -> R:

@@ -12,6 +12,7 @@ from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool
 from pydantic import SecretStr
 
+from app.serializer import serializer
 from tools.errors import SetupError
 
 CONNECT_SECONDS = 10
@@ -56,7 +57,7 @@ class PostgresCheckpoints(AsyncPostgresSaver):
     """
 
     def __init__(self, pool: Pool) -> None:
-        super().__init__(pool)
+        super().__init__(pool, serde=serializer())
         self._pool = pool
 
     async def adelete_for_runs(self, run_ids: Iterable[str]) -> None:
