@@ -49,7 +49,8 @@ KEEP_LATEST = (
 )
 """Every value kept is in the checkpoint itself: the graph has no `DeltaChannel`, which needs older ones."""
 DELETE = ("DELETE FROM checkpoints WHERE thread_id = :thread", "DELETE FROM writes WHERE thread_id = :thread")
-BLOBS_AT_ONCE = 100
+BLOBS = """SELECT checkpoint FROM checkpoints WHERE thread_id = :thread
+    UNION ALL SELECT value FROM writes WHERE thread_id = :thread AND value IS NOT NULL"""
 STRATEGIES = {"keep_latest": KEEP_LATEST, "delete": DELETE, "delete_all": DELETE}
 
 
@@ -139,15 +140,9 @@ class Checkpoints(SqliteSaver):
         """Return the ids of all threads."""
         return [id_ for (id_,) in await self._step(self._rows, "SELECT DISTINCT thread_id FROM checkpoints")]
 
-    async def blobs(self) -> AsyncIterator[bytes]:
-        """Give everything that is stored of all threads, as it is serialized, piece by piece."""
-        for table, column in (("checkpoints", "checkpoint"), ("writes", "value")):
-            last, size = 0, BLOBS_AT_ONCE
-            query = f"SELECT rowid, {column} FROM {table} WHERE rowid > ? ORDER BY rowid LIMIT {size}"  # noqa: S608
-            while rows := await self._step(self._rows, query, (last,)):
-                last = rows[-1][0]
-                for _, blob in rows:
-                    yield blob or b""
+    async def blobs(self, thread: str) -> list[bytes]:
+        """Return everything that is stored of a thread, as it is serialized."""
+        return [blob for (blob,) in await self._step(self._rows, BLOBS, {"thread": thread})]
 
     def _change(self, statements: Sequence[str], values: Sequence[Mapping[str, str]]) -> None:
         """Execute each statement with each set of values, in one transaction."""
@@ -155,9 +150,9 @@ class Checkpoints(SqliteSaver):
             for statement, named in product(statements, values):
                 cursor.execute(statement, named)
 
-    def _rows(self, query: str, values: Sequence[Any] = ()) -> list[Any]:
+    def _rows(self, query: str, values: Mapping[str, str] | None = None) -> list[Any]:
         with self.cursor(transaction=False) as cursor:
-            return cursor.execute(query, values).fetchall()
+            return cursor.execute(query, values or {}).fetchall()
 
 
 @asynccontextmanager

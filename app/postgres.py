@@ -43,8 +43,9 @@ COPY = (
         jsonb_set(metadata, '{thread_id}', to_jsonb(%(target)s::text), false)
     FROM checkpoints WHERE thread_id = %(source)s ON CONFLICT DO NOTHING""",
 )
-BLOBS = """SELECT blob FROM checkpoint_blobs WHERE blob IS NOT NULL UNION ALL SELECT blob FROM checkpoint_writes
-    UNION ALL SELECT convert_to(checkpoint::text, 'UTF8') FROM checkpoints"""
+BLOBS = """SELECT blob FROM checkpoint_blobs WHERE thread_id = %(thread)s AND blob IS NOT NULL
+    UNION ALL SELECT blob FROM checkpoint_writes WHERE thread_id = %(thread)s
+    UNION ALL SELECT convert_to(checkpoint::text, 'UTF8') FROM checkpoints WHERE thread_id = %(thread)s"""
 DELETE = "delete"
 Pool = AsyncConnectionPool[AsyncConnection[DictRow]]
 
@@ -78,16 +79,11 @@ class PostgresCheckpoints(AsyncPostgresSaver):
             found = await connection.execute("SELECT DISTINCT thread_id FROM checkpoints")
             return [row["thread_id"] for row in await found.fetchall()]
 
-    async def blobs(self) -> AsyncIterator[bytes]:
-        """Give everything that is stored of all threads, as it is serialized, piece by piece."""
-        async with (
-            self._pool.connection() as connection,
-            connection.transaction(),
-            connection.cursor("blobs", binary=True) as cursor,
-        ):
-            await cursor.execute(BLOBS)
-            async for row in cursor:
-                yield row["blob"]
+    async def blobs(self, thread: str) -> list[bytes]:
+        """Return everything that is stored of a thread, as it is serialized."""
+        async with self._pool.connection() as connection, connection.cursor(binary=True) as cursor:
+            await cursor.execute(BLOBS, {"thread": thread})
+            return [row["blob"] for row in await cursor.fetchall()]
 
     async def _change(self, statements: Sequence[LiteralString], values: Mapping[str, Any]) -> None:
         """Execute statements in one transaction."""

@@ -3,7 +3,7 @@
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -29,6 +29,22 @@ async def checkpointer() -> AsyncIterator[Saver]:
     url = settings().database_url
     async with _postgres(url) if url else _sqlite(file_of(settings())) as saver:
         yield saver
+
+
+@asynccontextmanager
+async def checkpointers() -> AsyncIterator[list[Saver]]:
+    """Open all checkpoints that there are: those of `checkpointer`, and the file from before there was a database.
+
+    Raises:
+        SetupError: They cannot be read or written.
+    """
+    file = file_of(settings())
+    earlier = await asyncio.to_thread(file.exists)
+    async with AsyncExitStack() as stack:
+        savers = [await stack.enter_async_context(checkpointer())]
+        if settings().database_url and earlier:
+            savers.append(await stack.enter_async_context(_sqlite(file)))
+        yield savers
 
 
 def file_of(settings: Settings) -> Path:
