@@ -13,9 +13,10 @@ def start(older_than: str, artifacts: bool | None, dry_run: bool) -> None:
     limit, settings = age(older_than), runs.checked()
     sweeps = owns_artifacts(settings) if artifacts is None else artifacts
     pruned = runs.complete(_pruned(limit, settings.artifacts_root if sweeps else None, dry_run))
-    for line in (_said(pruned, dry_run), "" if sweeps else _kept(settings.artifacts_root)):
-        if line:
-            terminal().print(line, markup=False, highlight=False, soft_wrap=True)
+    _say(_said(pruned, dry_run))
+    if artifacts is None and not sweeps:
+        root = settings.artifacts_root
+        _say(f"The files in {root} stay: threads of others may refer to them. --artifacts removes them too.")
 
 
 async def _pruned(older_than: timedelta, root: str | None, dry_run: bool) -> Pruned:
@@ -30,7 +31,5 @@ def _said(pruned: Pruned, dry_run: bool) -> str:
     return f"{'Would remove' if dry_run else 'Removed'} {', '.join(parts)}{room}."
 
 
-def _kept(root: str) -> str:
-    return (
-        f"The files in {root} stay, since threads of others may refer to them: --artifacts removes them too."
-    )
+def _say(text: str) -> None:
+    terminal().print(text, markup=False, highlight=False, soft_wrap=True)
