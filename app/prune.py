@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from app.runs import config_of, unfinished
@@ -49,7 +49,9 @@ def owns_artifacts(settings: Settings) -> bool:
     return not settings.artifacts or settings.database_url is not None
 
 
-async def prune(savers: Sequence[Saver], older_than: timedelta, root: str | None, dry_run: bool) -> Pruned:
+async def prune(
+    savers: Sequence[Saver], older_than: timedelta, now: datetime, root: str | None, dry_run: bool = False
+) -> Pruned:
     """Remove threads and files that are older than an age.
 
     Files are listed first, then old threads are removed, then what the others refer to is looked for. So a file
@@ -58,18 +60,16 @@ async def prune(savers: Sequence[Saver], older_than: timedelta, root: str | None
     Args:
         savers: All checkpoints that refer to artifacts.
         older_than: Age of what is removed. Unfinished threads and files stay at least as long as `GRACE`.
+        now: The time that ages are counted from.
         root: Root of the artifact store; None leaves it alone.
         dry_run: Remove nothing.
 
     Raises:
         SetupError: The artifact store cannot be read or written.
     """
-    now = datetime.now(UTC)
-    sweep = await asyncio.to_thread(Sweep, root, now - max(older_than, GRACE)) if root else None
-    gone = {
-        saver: await _pruned(saver, now - older_than, now - max(older_than, GRACE), dry_run)
-        for saver in savers
-    }
+    finished, begun = now - older_than, now - max(older_than, GRACE)
+    sweep = await asyncio.to_thread(Sweep, root, begun) if root else None
+    gone = {saver: await _pruned(saver, finished, begun, dry_run) for saver in savers}
     threads = sum(map(len, gone.values()))
     if not sweep:
         return Pruned(threads, None)

@@ -1,6 +1,6 @@
 """`prune`: what is old is forgotten."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from app import runs
 from app.output import terminal
@@ -21,7 +21,7 @@ def start(older_than: str, artifacts: bool | None, dry_run: bool) -> None:
 
 async def _pruned(older_than: timedelta, root: str | None, dry_run: bool) -> Pruned:
     async with checkpointers() as savers:
-        return await prune(savers, older_than, root, dry_run)
+        return await prune(savers, older_than, datetime.now(UTC), root, dry_run)
 
 
 def _said(pruned: Pruned, dry_run: bool) -> str:
