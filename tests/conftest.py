@@ -80,3 +80,12 @@ def database(_postgres: str) -> str:
     with psycopg.connect(_postgres, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}")
     return _postgres.replace("/postgres?", f"/{name}?")
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def kept_in(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Keep checkpoints in a file, then in Postgres."""
+    if request.param == "postgres":
+        monkeypatch.setenv("HUGGINGGPT_DATABASE_URL", request.getfixturevalue("database"))
+        settings.cache_clear()
+    return str(request.param)

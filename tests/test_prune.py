@@ -30,15 +30,6 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 Server = Callable[[Script], ChatServer]
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
-def kept_in(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Keep checkpoints in a file, then in Postgres."""
-    if request.param == "postgres":
-        monkeypatch.setenv("HUGGINGGPT_DATABASE_URL", request.getfixturevalue("database"))
-        settings.cache_clear()
-    return str(request.param)
-
-
 async def run(saver: Saver, thread: str, file: Artifact, server: ChatServer, stop: str | None = None) -> None:
     """Do one task on a thread about a file; stop before a node, as a run that was cut does."""
     given = Request(messages=[message(f"Do {thread}.", [file, put("shared")])])
