@@ -79,7 +79,7 @@ async def _by_chat_model(state: State, runtime: Runtime[Context], notes: list[st
     # A shorter prompt is not worth fetching a model for.
     near = embed if await asyncio.to_thread(is_cached, ASSET) else None
     try:
-        return await llm.plan(chat, history, files[-FILES:], TASKS, embed=near)
+        return await llm.plan(chat, history, files[-FILES:], TASKS, embed=near, prompt=context.plan_prompt)
     except PlanError as error:
         notes.append(f"{context.model} gave no usable plan ({error}), so the retrieval planner made it.")
     except ModelError as error:

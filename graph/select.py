@@ -92,7 +92,9 @@ def _rule(models: list[Model]) -> str:
 async def _ranked(state: State, context: Context, shortlists: Shortlists) -> Choices:
     """Ask the chat model; without a usable answer the rule decides."""
     ranked = {id_: models for id_, models in shortlists.items() if len(models) > 1}
-    prompt = SystemMessage(render("select", shortlists=_listed(state.plan or Plan(), ranked)))
+    prompt = SystemMessage(
+        render("select", context.select_prompt, shortlists=_listed(state.plan or Plan(), ranked))
+    )
     request = HumanMessage(str(as_text(state.messages[-1]).text))
     try:
         chat = await chat_model(context.model, timeout=context.chat_timeout)

@@ -4,8 +4,11 @@ Every message is a sentence for the user: it names the cause and, where there is
 """
 
 
-class HuggingGPTError(Exception):
-    """Root of all errors this application raises on purpose."""
+class HuggingGPTError(RuntimeError):
+    """Root of all errors this application raises on purpose.
+
+    A RuntimeError, because LangGraph Server passes the message of standard exceptions on to clients, and of no others.
+    """
 
 
 class InputError(HuggingGPTError):
