@@ -63,8 +63,8 @@ async def _planned(state: State, context: Context, kept: list[Task]) -> Plan:
         finished="\n".join(f"- {task.id}: {task.name}" for task in kept) or "(none)",
         next=1 + max((int(task.id) for task in _tasks(state) if task.id.isdecimal()), default=-1),
     )
-    request, files = understood(state.messages)
-    history = await asyncio.to_thread(shrink, state.messages, request)
+    request, files = understood(state.conversation)
+    history = await asyncio.to_thread(shrink, state.conversation, request)
     history += [AIMessage(json.dumps({"tasks": write(state.plan or Plan())})), HumanMessage(told)]
     return await llm.plan(chat, history, files[-FILES:], TASKS, kept, prompt=context.plan_prompt)
 

@@ -105,7 +105,7 @@ async def _report(state: State, context: Context, done: Done) -> AIMessage:
     told = render(
         "report",
         context.report_prompt,
-        request=as_text(state.messages[-1]).text,
+        request=as_text(state.conversation[-1]).text,
         results=digest(done, limits),
     )
     system = SystemMessage(render("respond", context.respond_prompt))
@@ -119,7 +119,7 @@ async def _report(state: State, context: Context, done: Done) -> AIMessage:
 
 async def _converse(state: State, context: Context) -> AIMessage:
     limits = LIMITS.get(context.model, OTHER_LIMITS)
-    history = await asyncio.to_thread(shrink, state.messages)
+    history = await asyncio.to_thread(shrink, state.conversation)
     system = SystemMessage(render("converse", context.converse_prompt))
     return await _ask(context, [system, *history], limits)
 
