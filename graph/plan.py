@@ -60,8 +60,8 @@ async def plan(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
     made = made or await _by_retrieval(state)
     for note in notes:
         runtime.stream_writer(NoteEvent(type="note", text=note))
-    # The reducers of `results` and `usage` merge: only Overwrite clears what the turn before left there.
-    cleared = {"assignments": {}, "results": Overwrite({}), "usage": Overwrite(usage)}
+    # The reducers of these merge: only Overwrite clears what the turn before left there.
+    cleared = {"assignments": Overwrite({}), "results": Overwrite({}), "usage": Overwrite(usage)}
     replans = context.max_replans if context.uses_llm_planner else 0
     return {"plan": made, "notes": notes, "replans": replans, **cleared}
 

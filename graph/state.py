@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from graphlib import CycleError, TopologicalSorter
 from operator import add
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, TypeVar
 
 from langchain_core.messages import AnyMessage, convert_to_messages
 from langgraph.graph.message import add_messages
@@ -15,6 +15,7 @@ from tools.results import key_of
 from tools.tasks import TASKS, TaskRow
 from tools.usage import ChatCall
 
+T = TypeVar("T")
 Status = Literal["ok", "failed", "skipped"]
 ErrorKind = Literal["input", "setup", "model", "transient", "internal", "source"]
 
@@ -139,7 +140,7 @@ class Assignment(Frozen):
 
     models: tuple[str, ...] = ()
     """Model ids, best first; the rest is what to fall back to. Empty when nothing here can do the task."""
-    reason: str
+    reason: str = ""
     """Why the first was chosen, or why there is none and which setting to change."""
 
 
@@ -185,9 +186,9 @@ class TaskResult(Frozen):
         return "skipped" if self.error.source else "failed"
 
 
-def merge(old: Mapping[str, TaskResult], new: Mapping[str, TaskResult | None]) -> dict[str, TaskResult]:
-    """Reducer: results merge by task id, the newer one wins; None takes one away, so that its task is done again."""
-    return {id_: result for id_, result in {**old, **new}.items() if result is not None}
+def merge(old: Mapping[str, T], new: Mapping[str, T | None]) -> dict[str, T]:
+    """Reducer: assignments and results merge by task id, the newer one wins; None takes one away."""
+    return {id_: one for id_, one in {**old, **new}.items() if one is not None}
 
 
 class Request(BaseModel):
@@ -212,7 +213,9 @@ class Response(Request):
 
     plan: Annotated[Plan | None, Checked] = None
     """The plan of this turn; one without tasks when the request is conversation."""
-    assignments: Annotated[dict[str, Assignment], Checked] = Field(default_factory=dict)
+    assignments: Annotated[dict[str, Assignment], Checked(dict[str, Assignment], merge)] = Field(
+        default_factory=dict
+    )
     """Models by task id."""
     results: Annotated[dict[str, TaskResult], Checked(dict[str, TaskResult], merge)] = Field(
         default_factory=dict
