@@ -38,12 +38,12 @@ async def dispatch(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
 
 def route(state: State) -> list[Send] | str:
     """Send every unfinished task, sources first; with none left go on. Total and pure."""
-    left = state.unfinished
-    if not left:
-        failed = any(state.results[task.id].error for task in (state.plan or Plan()).tasks)
-        return "replan" if failed and state.replans else "respond"
-    known = {id_: result for id_, result in state.results.items() if id_ not in {task.id for task in left}}
-    return [Send("execute", _call(state, task, known)) for task in left]
+    known = state.finished
+    tasks = (task for task in (state.plan or Plan()).ordered() if task.id not in known)
+    if sends := [Send("execute", _call(state, task, known)) for task in tasks]:
+        return sends
+    failed = any(result.error for result in known.values())
+    return "replan" if failed and state.replans else "respond"
 
 
 def _call(state: State, task: Task, known: Sources) -> dict[str, Any]:

@@ -234,14 +234,21 @@ class State(Response):
     """How often the rest may still be planned anew in this turn, when tasks have failed."""
 
     @property
-    def unfinished(self) -> tuple[Task, ...]:
-        """The planned tasks to do, sources first: without a result, or with one made of what has changed since."""
-        left: dict[str, Task] = {}
+    def finished(self) -> dict[str, TaskResult]:
+        """The results that stand, by task id, sources first: of planned tasks, and made of what is there now."""
+        done: dict[str, TaskResult] = {}
         for task in (self.plan or Plan()).ordered():
             result = self.results.get(task.id)
-            if result is None or (result.digest and self._changed(task, result, left)):
-                left[task.id] = task
-        return tuple(left.values())
+            if result and (not result.digest or _made_of(result, task, done)):
+                done[task.id] = result
+        return done
 
-    def _changed(self, task: Task, result: TaskResult, left: Mapping[str, Task]) -> bool:
-        return any(id_ in left for id_ in task.dep) or result.digest != task.digest(self.results)
+    @property
+    def unfinished(self) -> tuple[Task, ...]:
+        """The planned tasks without a result that stands, sources first."""
+        done = self.finished
+        return tuple(task for task in (self.plan or Plan()).ordered() if task.id not in done)
+
+
+def _made_of(result: TaskResult, task: Task, sources: Mapping[str, TaskResult]) -> bool:
+    return all(id_ in sources for id_ in task.dep) and result.digest == task.digest(sources)
