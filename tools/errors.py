@@ -7,7 +7,7 @@ Every message is a sentence for the user: it names the cause and, where there is
 class HuggingGPTError(RuntimeError):
     """Root of all errors this application raises on purpose.
 
-    A RuntimeError, because LangGraph Server passes the message of standard exceptions on to clients, and of no others.
+    A `RuntimeError`, since LangGraph Server tells its clients the messages of exceptions that it knows only.
     """
 
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tools.errors import HuggingGPTError, InputError, ModelError, SetupError
+from tools.errors import InputError, ModelError, SetupError
 from tools.experts.devices import device_for
 from tools.experts.engine import Job
 from tools.experts.hyperparams import Hyperparams
@@ -97,7 +97,7 @@ def _loaded(folder: Path, device: str) -> Loaded:
         for name, part in params.loadables().items():
             _fill(part, folder / f"{Path(name).name}.ckpt")
         return _of_kind(params, modules, interfaces, options)
-    except HuggingGPTError:
+    except ModelError:
         raise
     except (TypeError, ValueError, AttributeError, RuntimeError, AssertionError) as error:
         raise ModelError(
