@@ -46,7 +46,8 @@ class Fork:
     async def at(self, *following: str) -> StateSnapshot:
         """Return the first run's checkpoint before these nodes."""
         history = [one async for one in self.agent.aget_state_history(THREAD)]
-        return next(one for one in reversed(history) if one.next == following)
+        found: StateSnapshot = next(one for one in reversed(history) if one.next == following)
+        return found
 
     async def edited(self, where: RunnableConfig, values: object, as_node: str) -> State:
         """Edit the state with what comes out of JSON, and go on from there."""
