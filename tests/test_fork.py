@@ -14,8 +14,10 @@ from scripted import REQUEST, THREAD, context, echo, scripted, texts
 
 from app.checkpoints import checkpoints
 from graph.agent import Agent, build
+from graph.kept import Kept
 from graph.respond import answer_of
-from graph.state import State
+from graph.state import Input, State, Task, TaskResult
+from tools.outputs import Output
 
 Start = Callable[[Script], ChatServer]
 TASKS = [echo("alpha"), echo("bravo", 0), echo("charlie")]
@@ -155,6 +157,19 @@ async def test_an_old_checkpoint_is_done_again_and_not_taken_from_what_was_kept(
     fork.done.clear()
     await fork.gone_on((await fork.at("plan")).config)
     assert sorted(fork.done) == ["alpha", "bravo", "charlie"]
+
+
+async def test_what_was_kept_is_taken_for_the_same_task_and_the_same_sources_only() -> None:
+    task = Task(id="1", name="summarization", inputs=(Input(slot="text", source="0"),))
+    source, other = (TaskResult(output=Output(text=text)) for text in ("this", "that"))
+    result = TaskResult(output=Output(text="made"), digest=task.digest({"0": source}))
+    async with (first := Kept("turn/step")).opened():
+        await first.keep(task, result)
+    longer = task.model_copy(update={"inputs": (*task.inputs, *task.inputs)})
+    async with (second := Kept("turn/step")).opened():
+        assert await second.found(task, {"0": source}) == result
+        assert await second.found(task, {"0": other}) is None
+        assert await second.found(longer, {"0": source}) is None
 
 
 WRONG: dict[str, tuple[str, dict[str, Any]]] = {
