@@ -6,16 +6,16 @@ from app import runs
 from app.output import terminal
 from app.prune import Pruned, age, owns_artifacts, prune
 from app.saver import checkpointers
+from tools.settings import settings
 
 
 def start(older_than: str, artifacts: bool | None, dry_run: bool) -> None:
     """Remove old threads and files, and say what was freed."""
-    limit, settings = age(older_than), runs.checked()
-    sweeps = owns_artifacts(settings) if artifacts is None else artifacts
-    pruned = runs.complete(_pruned(limit, settings.artifacts_root if sweeps else None, dry_run))
+    limit, root = age(older_than), settings().artifacts_root
+    sweeps = owns_artifacts(settings()) if artifacts is None else artifacts
+    pruned = runs.complete(_pruned(limit, root if sweeps else None, dry_run))
     _say(_said(pruned, dry_run))
     if artifacts is None and not sweeps:
-        root = settings.artifacts_root
         _say(f"The files in {root} stay: threads of others may refer to them. --artifacts removes them too.")
 
 
