@@ -117,7 +117,7 @@ async def test_calls_are_stopped_at_once_while_their_worker_starts() -> None:
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        assert time.monotonic() - began < 0.5
+        assert time.monotonic() - began < 1
 
 
 @pytest.mark.parametrize(
