@@ -2,9 +2,10 @@
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from itertools import product
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,7 +19,39 @@ from langgraph.checkpoint.base import (
 )  # fmt: skip
 from langgraph.checkpoint.sqlite import SqliteSaver
 
+from app.serializer import serializer
+
 R = TypeVar("R")
+DELETE_RUNS = (
+    """DELETE FROM writes WHERE (thread_id, checkpoint_ns, checkpoint_id) IN (
+        SELECT thread_id, checkpoint_ns, checkpoint_id FROM checkpoints
+        WHERE json_extract(CAST(metadata AS TEXT), '$.run_id') = :run)""",
+    "DELETE FROM checkpoints WHERE json_extract(CAST(metadata AS TEXT), '$.run_id') = :run",
+)
+COPY = (
+    """INSERT OR REPLACE INTO checkpoints (
+        thread_id, checkpoint_ns, checkpoint_id, parent_checkpoint_id, type, checkpoint, metadata)
+    SELECT :target, checkpoint_ns, checkpoint_id, parent_checkpoint_id, type, checkpoint,
+        CAST(json_replace(CAST(metadata AS TEXT), '$.thread_id', :target) AS BLOB)
+    FROM checkpoints WHERE thread_id = :source""",
+    """INSERT OR REPLACE INTO writes (
+        thread_id, checkpoint_ns, checkpoint_id, task_id, task_path, idx, channel, type, value)
+    SELECT :target, checkpoint_ns, checkpoint_id, task_id, task_path, idx, channel, type, value
+    FROM writes WHERE thread_id = :source""",
+)
+KEEP_LATEST = (
+    """DELETE FROM writes AS old WHERE thread_id = :thread AND checkpoint_id < (
+        SELECT max(checkpoint_id) FROM checkpoints
+        WHERE thread_id = :thread AND checkpoint_ns = old.checkpoint_ns)""",
+    """DELETE FROM checkpoints AS old WHERE thread_id = :thread AND checkpoint_id < (
+        SELECT max(checkpoint_id) FROM checkpoints
+        WHERE thread_id = :thread AND checkpoint_ns = old.checkpoint_ns)""",
+)
+"""Every value kept is in the checkpoint itself: the graph has no `DeltaChannel`, which needs older ones."""
+DELETE = ("DELETE FROM checkpoints WHERE thread_id = :thread", "DELETE FROM writes WHERE thread_id = :thread")
+BLOBS = """SELECT checkpoint FROM checkpoints WHERE thread_id = :thread
+    UNION ALL SELECT value FROM writes WHERE thread_id = :thread AND value IS NOT NULL"""
+STRATEGIES = {"keep_latest": KEEP_LATEST, "delete": DELETE, "delete_all": DELETE}
 
 
 class Checkpoints(SqliteSaver):
@@ -33,7 +66,7 @@ class Checkpoints(SqliteSaver):
     """
 
     def __init__(self, connection: sqlite3.Connection, thread: ThreadPoolExecutor) -> None:
-        super().__init__(connection)
+        super().__init__(connection, serde=serializer())
         self._thread = thread
 
     async def _step(self, call: Callable[..., R], *args: Any) -> R:
@@ -81,6 +114,45 @@ class Checkpoints(SqliteSaver):
     async def adelete_thread(self, thread_id: str) -> None:
         """As `delete_thread`."""
         await self._step(self.delete_thread, thread_id)
+
+    async def adelete_for_runs(self, run_ids: Iterable[str]) -> None:
+        """Delete the checkpoints that these runs made, with their pending writes."""
+        await self._step(self._change, DELETE_RUNS, [{"run": str(id_)} for id_ in run_ids])
+
+    async def acopy_thread(self, source_thread_id: str, target_thread_id: str) -> None:
+        """Copy all checkpoints and pending writes of a thread to another one."""
+        names = {"source": str(source_thread_id), "target": str(target_thread_id)}
+        await self._step(self._change, COPY, [names])
+
+    async def aprune(self, thread_ids: Sequence[str], *, strategy: str = "keep_latest") -> None:
+        """Delete threads (`delete`), or all but the latest checkpoint of each of their namespaces (`keep_latest`).
+
+        Raises:
+            ValueError: There is no such strategy.
+        """
+        if strategy not in STRATEGIES:
+            raise ValueError(
+                f"There is no strategy {strategy!r} for pruning; there are {sorted(STRATEGIES)}."
+            )
+        await self._step(self._change, STRATEGIES[strategy], [{"thread": str(id_)} for id_ in thread_ids])
+
+    async def threads(self) -> list[str]:
+        """Return the ids of all threads."""
+        return [id_ for (id_,) in await self._step(self._rows, "SELECT DISTINCT thread_id FROM checkpoints")]
+
+    async def blobs(self, thread: str) -> list[bytes]:
+        """Return everything that is stored of a thread, as it is serialized."""
+        return [blob for (blob,) in await self._step(self._rows, BLOBS, {"thread": thread})]
+
+    def _change(self, statements: Sequence[str], values: Sequence[Mapping[str, str]]) -> None:
+        """Execute each statement with each set of values, in one transaction."""
+        with self.cursor() as cursor:
+            for statement, named in product(statements, values):
+                cursor.execute(statement, named)
+
+    def _rows(self, query: str, values: Mapping[str, str] | None = None) -> list[Any]:
+        with self.cursor(transaction=False) as cursor:
+            return cursor.execute(query, values or {}).fetchall()
 
 
 @asynccontextmanager

@@ -11,12 +11,15 @@ from dotenv import load_dotenv
 from app import models
 from app.errors import Commands
 from app.options import (
+    Artifacts,
     AsJson,
     Candidates,
     Device,
+    DryRun,
     Files,
     Mode,
     Model,
+    OlderThan,
     Planners,
     Request,
     Thread,
@@ -107,6 +110,14 @@ def show(thread: Thread, json: AsJson = False) -> None:
     from app.commands import run
 
     run.show(thread, json)
+
+
+@app.command()
+def prune(older_than: OlderThan = "30d", artifacts: Artifacts = None, dry_run: DryRun = False) -> None:
+    """Forget threads that nobody touched for long, and the files that no other thread refers to."""
+    from app.commands import prune
+
+    prune.start(older_than, artifacts, dry_run)
 
 
 @app.command()

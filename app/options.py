@@ -44,6 +44,18 @@ Device = Annotated[
 ]
 ThreadOption = Annotated[str | None, typer.Option("--thread", help="Go on with this conversation.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
+OlderThan = Annotated[
+    str, typer.Option("--older-than", help="Age of what goes: a number with m, h, d or w behind it.")
+]
+Artifacts = Annotated[
+    bool | None,
+    typer.Option(
+        "--artifacts/--no-artifacts",
+        help="Remove files too. Done by default unless HUGGINGGPT_ARTIFACTS is set without HUGGINGGPT_DATABASE_URL.",
+        show_default=False,
+    ),
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")]
 
 
 def options(

@@ -3,19 +3,17 @@
 import asyncio
 import os
 import secrets
-import sqlite3
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import StateSnapshot
 
-from app.checkpoints import checkpoints
 from app.errors import INTERRUPTED, say
+from app.saver import checkpointer, place_of
 from graph.agent import Agent, build
 from graph.context import Context
 from graph.events import DownloadEvent
@@ -24,7 +22,7 @@ from graph.state import Request, State
 from tools.artifacts import store
 from tools.assets import cancelled, on_progress
 from tools.chat import check_name
-from tools.errors import InputError, SetupError
+from tools.errors import InputError
 from tools.experts import processes, workers
 from tools.ingest import ingest
 from tools.outputs import Artifact
@@ -98,25 +96,13 @@ def hurry() -> None:
 
 @asynccontextmanager
 async def opened() -> AsyncIterator[Agent]:
-    """Open the graph with the checkpoints in the user's data folder.
+    """Open the graph with the user's checkpoints.
 
     Raises:
         SetupError: The checkpoints cannot be read or written.
     """
-    file = settings().data_dir / "checkpoints.sqlite"
-    try:
-        await asyncio.to_thread(file.parent.mkdir, parents=True, exist_ok=True)
-    except OSError as error:
-        raise SetupError(_unusable(file, error.strerror)) from error
-    try:
-        async with checkpoints(file) as saver:
-            yield build(saver)
-    except sqlite3.Error as error:
-        raise SetupError(_unusable(file, error)) from error
-
-
-def _unusable(file: Path, reason: object) -> str:
-    return f"The checkpoints in {file} cannot be used: {reason}; HUGGINGGPT_DATA_DIR moves them."
+    async with checkpointer() as saver:
+        yield build(saver)
 
 
 def check(request: str) -> None:
@@ -203,7 +189,7 @@ async def snapshot_of(agent: Agent, thread: str) -> StateSnapshot:
     """
     snapshot = await agent.aget_state(config_of(thread))
     if not snapshot.values:
-        raise InputError(f"There is no thread {thread} in {settings().data_dir / 'checkpoints.sqlite'}.")
+        raise InputError(f"There is no thread {thread} in {place_of(settings())}.")
     return snapshot
 
 

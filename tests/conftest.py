@@ -2,6 +2,8 @@
 
 import logging
 import os
+import secrets
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -9,9 +11,11 @@ from pathlib import Path
 # Checkpoints hold nothing but types that the graph declares; read when langgraph is imported.
 os.environ["LANGGRAPH_STRICT_MSGPACK"] = "true"
 
+import psycopg
 import pytest
 from chat_server import ChatServer, Script, serve
 from huggingface_hub import constants
+from postgres_server import postgres_server
 
 from tools.artifacts import store
 from tools.models.candidates import _recent
@@ -58,3 +62,30 @@ def chat_server() -> Iterator[Callable[[Script], ChatServer]]:
     """Start scripted chat servers: `server = chat_server(lambda body: "Fine.")`."""
     with ExitStack() as stack:
         yield lambda script: stack.enter_context(serve(script))
+
+
+@pytest.fixture(scope="session")
+def _postgres() -> Iterator[str]:
+    """One server for all tests; it starts in half a second."""
+    with tempfile.TemporaryDirectory(prefix="pg", ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o755)
+        with postgres_server(Path(folder)) as url:
+            yield url
+
+
+@pytest.fixture
+def database(_postgres: str) -> str:
+    """Return the connection string of an empty Postgres database; skips the test where no server starts."""
+    name = f"test_{secrets.token_hex(4)}"
+    with psycopg.connect(_postgres, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    return _postgres.replace("/postgres?", f"/{name}?")
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def kept_in(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Keep checkpoints in a file, then in Postgres."""
+    if request.param == "postgres":
+        monkeypatch.setenv("HUGGINGGPT_DATABASE_URL", request.getfixturevalue("database"))
+        settings.cache_clear()
+    return str(request.param)

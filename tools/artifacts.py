@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 import fsspec
+from fsspec import AbstractFileSystem
 from fsspec.implementations.local import LocalFileSystem
 
 from tools.errors import InputError, SetupError
@@ -21,6 +22,15 @@ from tools.sniff import HEAD, KINDS, Kind, sniff
 
 CHUNK = 1 << 20
 REF = re.compile(rf"{SCHEME}(?P<sha256>[0-9a-f]{{64}})(?P<suffix>(?:\.[a-z0-9]{{1,8}})?)")
+
+
+def place(root: str) -> tuple[AbstractFileSystem, str]:
+    """Return the file system of a store and its root there, without a slash at the end; as `ArtifactStore`."""
+    try:
+        files, base = fsspec.url_to_fs(root if "://" in root else str(Path(root).expanduser()))
+    except (ImportError, ValueError) as error:
+        raise SetupError(f"HUGGINGGPT_ARTIFACTS names no place that can be used: {error}.") from None
+    return files, base.rstrip("/")
 
 
 class ArtifactStore:
@@ -38,11 +48,7 @@ class ArtifactStore:
 
     def __init__(self, root: str) -> None:
         self.root = root
-        try:
-            self._fs, base = fsspec.url_to_fs(root if "://" in root else str(Path(root).expanduser()))
-        except (ImportError, ValueError) as error:
-            raise SetupError(f"HUGGINGGPT_ARTIFACTS names no place that can be used: {error}.") from None
-        self._base = base.rstrip("/")
+        self._fs, self._base = place(root)
         self._local = isinstance(self._fs, LocalFileSystem)
 
     def put(self, path: Path, name: str | None = None) -> Artifact:
@@ -146,8 +152,8 @@ class ArtifactStore:
         partial = f"{self._base}/partial/{uuid.uuid4().hex}"
         with self._written(name, partial):
             artifact = Artifact(sha256=self._copy(head, stream, partial), name=name, **kind._asdict())
-            if not self.exists(artifact.ref):
-                self._move(partial, self._key(artifact.ref))
+            # Also over a file that is there: a new date keeps it from being swept before this one is referred to.
+            self._move(partial, self._key(artifact.ref))
         return artifact
 
     @contextmanager

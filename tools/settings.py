@@ -47,6 +47,9 @@ class Settings(Variables):
     """Holds downloaded models; can be deleted at any time."""
     artifacts: str = ""
     """Root of the artifact store: a folder or any fsspec URL; empty for `<data_dir>/artifacts`."""
+    database_url: SecretStr | None = None
+    """Postgres database that holds the checkpoints, e.g. `postgresql://USER:PASSWORD@HOST:5432/DATABASE`; a file in
+    `data_dir` when unset."""
     base_url: str | None = None
     """Address of an OpenAI-compatible server that `openai:` models are asked at."""
     api_key: SecretStr | None = None
