@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from langchain_core.messages import BaseMessage
+from langchain_core.runnables import RunnableLambda
 from langgraph.runtime import Runtime
 from langgraph.types import Overwrite
 
@@ -89,8 +90,13 @@ async def _by_chat_model(state: State, runtime: Runtime[Context], notes: list[st
 
 async def _by_retrieval(state: State) -> Plan:
     request, files = understood(state.messages)
-    earlier = earlier_results(state.messages[:-1])
-    return await retrieval.plan(request, files_meant(request, files, state.messages), TASKS, embed, earlier)
+    meant, earlier = files_meant(request, files, state.messages), earlier_results(state.messages[:-1])
+
+    async def planned(request: str) -> Plan:
+        return await retrieval.plan(request, meant, TASKS, embed, earlier)
+
+    # As a step of its own, whoever traces the run sees which planner was asked.
+    return await RunnableLambda(planned, name="retrieval planner").ainvoke(request)
 
 
 def understood(messages: Sequence[BaseMessage]) -> tuple[str, list[Artifact]]:

@@ -47,6 +47,11 @@ class Settings(BaseSettings):
     allow_private_urls: bool = False
     """Let inputs be fetched from loopback and private addresses."""
 
+    trace_attachment_mb: float = Field(default=2, ge=0)
+    """Largest media of one task, all together, that its trace holds, in megabytes; 0 for none."""
+    trace_seconds: float = Field(default=1.0, ge=0)
+    """Seconds that the end of the program waits for LangSmith while it takes nothing."""
+
     hub_search: bool = True
     """Whether the Hub is searched for models; without, only those that are here or named are candidates."""
     device: str = "auto"
