@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
-from langsmith import Client, evaluate, tracing_context
+from langsmith import Client, evaluate, traceable, tracing_context
 from langsmith.evaluation import EvaluationResult, EvaluationResults
 from langsmith.schemas import Example, Run
 from langsmith.utils import LangSmithError
@@ -86,6 +86,7 @@ def experiment(
     """
     found: dict[str, Any] = {}
 
+    @traceable(name="plan")
     def plan(inputs: dict[str, Any]) -> dict[str, Any]:
         # Offline nothing is traced below the prediction: LangChain would send it.
         with tracing_context(enabled=client is not None):
@@ -125,7 +126,7 @@ def uploaded(data: Sequence[Example], name: str, client: Client) -> list[Example
         )
     there = {example.id for example in client.list_examples(dataset_id=dataset.id)}
     missing = [
-        {"id": example.id, "inputs": example.inputs, "outputs": example.outputs}
+        {"id": example.id, "inputs": example.inputs, "reference_outputs": example.outputs}
         for example in data
         if example.id not in there
     ]
@@ -135,14 +136,14 @@ def uploaded(data: Sequence[Example], name: str, client: Client) -> list[Example
 
 
 def _run(options: argparse.Namespace) -> dict[str, Any]:
+    if options.upload and not os.environ.get("LANGSMITH_API_KEY"):
+        raise SetupError("--upload needs a key of LangSmith: set LANGSMITH_API_KEY.")
     samples, planner, kept = wait_for(prepared(options))
     if not samples:
         raise InputError(f"{options.data} holds no samples.")
     name = name_of(options.data)
     data, client = examples(samples, name), None
     if options.upload:
-        if not os.environ.get("LANGSMITH_API_KEY"):
-            raise SetupError("--upload needs a key of LangSmith: set LANGSMITH_API_KEY.")
         client = Client()
         data = uploaded(data, name, client)
     return experiment(data, planner, kept, client)

@@ -39,6 +39,8 @@ class TraceServer:
     """Runs by id, as they are after all updates."""
     attachments: dict[str, dict[str, tuple[str, bytes]]] = field(default_factory=dict)
     """By run id and name: MIME type and bytes."""
+    feedback: list[dict[str, Any]] = field(default_factory=list)
+    """Of single runs."""
     received: bytearray = field(default_factory=bytearray)
     """All bodies, decompressed."""
     requests: list[tuple[str, str]] = field(default_factory=list)
@@ -78,7 +80,9 @@ class TraceServer:
             kind, id_, *key = name.split(".")
             data = part.get_payload(decode=True)
             assert isinstance(data, bytes)
-            if kind == "attachment":
+            if kind == "feedback":
+                self.feedback.append(json.loads(data))
+            elif kind == "attachment":
                 self.attachments.setdefault(id_, {})[key[0]] = (part.get_content_type(), data)
             elif key:
                 self.runs.setdefault(id_, {})[key[0]] = json.loads(data)
