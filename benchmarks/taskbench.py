@@ -104,7 +104,8 @@ def embedder() -> Embed:
     return embed_here
 
 
-async def _run(options: argparse.Namespace) -> tuple[dict[str, Any], Scored]:
+async def prepared(options: argparse.Namespace) -> tuple[list[dict[str, Any]], Planner, Kept]:
+    """Return the samples, the planner and the kept predictions that arguments of `parser` name."""
     lines = options.data.read_text(encoding="utf-8").splitlines()
     samples = [json.loads(line) for line in lines if line.strip()]
     retrieval = options.planner == "retrieval"
@@ -112,27 +113,36 @@ async def _run(options: argparse.Namespace) -> tuple[dict[str, Any], Scored]:
     if retrieval and samples:
         await predict_once(samples[0], planner)  # loads the model
     kept = Kept(options.out, Run(options.planner, "" if retrieval else options.model, version()))
+    return samples, planner, kept
+
+
+def parser(about: str | None) -> argparse.ArgumentParser:
+    """Return a parser of what samples are planned, and by whom."""
+    made = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+    made.add_argument("data", type=Path, help="TaskBench samples, one JSON object a line")
+    made.add_argument("--planner", choices=["retrieval", "llm"], default="retrieval")
+    made.add_argument(
+        "--model", default=EMBEDDED, help="the chat model of --planner llm (default: %(default)s)"
+    )
+    made.add_argument(
+        "--out", type=Path, default=OUT, help="where predictions are kept (default: %(default)s)"
+    )
+    made.add_argument("--json", action="store_true", help="print one JSON object")
+    return made
+
+
+async def _run(options: argparse.Namespace) -> tuple[dict[str, Any], Scored]:
+    samples, planner, kept = await prepared(options)
     return await score(samples, planner, kept, Console(stderr=True))
 
 
 def main() -> None:
     """Read the arguments, score, print."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("data", type=Path, help="TaskBench samples, one JSON object a line")
-    parser.add_argument("--planner", choices=["retrieval", "llm"], default="retrieval")
-    parser.add_argument(
-        "--model", default=EMBEDDED, help="the chat model of --planner llm (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--out", type=Path, default=OUT, help="where predictions are kept (default: %(default)s)"
-    )
-    parser.add_argument(
+    arguments = parser(__doc__)
+    arguments.add_argument(
         "--errors", type=int, default=0, metavar="N", help="show N samples that were planned wrong"
     )
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
-    options = parser.parse_args()
+    options = arguments.parse_args()
     try:
         result, scored = asyncio.run(_run(options))
     except (HuggingGPTError, OSError) as error:

@@ -10,6 +10,7 @@ from graph.nodes import Function, Node
 from graph.respond import respond
 from graph.select import select
 from graph.state import Request, Response, State
+from tools.trace_client import prepare
 
 NODES: dict[str, Function] = {
     "plan": plan.plan,
@@ -28,6 +29,7 @@ def build(checkpointer: BaseCheckpointSaver[str] | None = None) -> Agent:
     Args:
         checkpointer: Keeps every step so that a run can be resumed and inspected; LangGraph Server brings its own.
     """
+    prepare()
     builder = StateGraph(State, context_schema=Context, input_schema=Request, output_schema=Response)
     for name, function in NODES.items():
         builder.add_node(name, Node(function))

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from langchain_core.messages import ToolMessage
+from langchain_core.runnables import RunnableConfig
 from langgraph.errors import GraphBubbleUp
 
 from graph.context import Context
@@ -129,7 +130,7 @@ async def attempt(
     on_progress.set(tried.loading)
     going = tried.next()
     while going and tried.model:
-        outcome = await _call(task, tried.model, sources, context)
+        outcome = await _call(task, tried.model, sources, context, len(tried.reasons) + 1)
         if isinstance(outcome, Output):
             seconds = round(time.monotonic() - start, 3)
             done = {"output": outcome, "model": tried.model, "failures": tuple(tried.reasons)}
@@ -163,27 +164,29 @@ def pause(retry: int) -> float:
 
 
 async def _call(
-    task: Task, model: str, sources: Mapping[str, TaskResult], context: Context
+    task: Task, model: str, sources: Mapping[str, TaskResult], context: Context, number: int
 ) -> Output | BaseException:
     """Call the task's tool; what it raises comes back as a value, since a sibling must not be cancelled by it."""
-    (outcome,) = await asyncio.gather(_invoke(task, model, sources, context), return_exceptions=True)
+    (outcome,) = await asyncio.gather(_invoke(task, model, sources, context, number), return_exceptions=True)
     if isinstance(outcome, GraphBubbleUp):
         raise outcome
     return outcome
 
 
-async def _invoke(task: Task, model: str, sources: Mapping[str, TaskResult], context: Context) -> Output:
+async def _invoke(
+    task: Task, model: str, sources: Mapping[str, TaskResult], context: Context, number: int
+) -> Output:
     args = await bind(task, sources)
     key = await asyncio.to_thread(cache_key, task.name, model, args) if context.cache_results else None
     if key and (found := await asyncio.to_thread(cached, key)):
         return found
-    output = await _tool(task, model, args, context)
+    output = await _tool(task, model, args, context, number)
     if key:
         await asyncio.to_thread(cache, key, output)
     return output
 
 
-async def _tool(task: Task, model: str, args: Mapping[str, str], context: Context) -> Output:
+async def _tool(task: Task, model: str, args: Mapping[str, str], context: Context, number: int) -> Output:
     options = {
         "model": model,
         "timeout": context.task_timeout,
@@ -191,7 +194,10 @@ async def _tool(task: Task, model: str, args: Mapping[str, str], context: Contex
         "device": context.device,
     }
     call = {"type": "tool_call", "id": task.id, "name": task.name, "args": {**args, **options}}
-    message: ToolMessage = await hf_tool(task.name).ainvoke(call)
+    # How whoever traces the run sees this call.
+    facts = {"task": task.name, "task_id": task.id, "model": model, "attempt": number}
+    config: RunnableConfig = {"run_name": f"{task.name} {task.id}", "tags": [task.name], "metadata": facts}
+    message: ToolMessage = await hf_tool(task.name).ainvoke(call, config)
     output: Output = message.artifact
     return output
 

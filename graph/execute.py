@@ -11,6 +11,7 @@ from langgraph.runtime import Runtime
 from langgraph.types import Send
 from pydantic import Field
 
+from graph import traced
 from graph.attempt import attempt
 from graph.board import Board, End, board_of
 from graph.context import Context, context_of
@@ -68,7 +69,8 @@ async def execute(sent: dict[str, Any], runtime: Runtime[Context]) -> dict[str, 
     call, info = Call.model_validate(sent), runtime.execution_info
     if info is None:
         raise RuntimeError("execute runs as a node of a graph only")
-    board, usage = board_of(info), list[ChatCall]()
+    board, usage, run = board_of(info), list[ChatCall](), traced.begun(call.task)
+    sources: Sources | None = None
     async with board.kept.opened(), board.entry(call.task.id) as end:
         if not end.done():
             runtime.stream_writer(queued(call.task))
@@ -78,6 +80,8 @@ async def execute(sent: dict[str, Any], runtime: Runtime[Context]) -> dict[str, 
     if (result := end.result()) is None:
         return {}
     runtime.stream_writer(ended(call.task, result))
+    if run:
+        await traced.ended(run, call.task, sources or {}, result)
     return {"results": {call.task.id: result}, "usage": usage}
 
 

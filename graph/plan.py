@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from langchain_core.messages import BaseMessage
+from langchain_core.runnables import RunnableLambda
 from langgraph.runtime import Runtime
 from langgraph.types import Overwrite
 
@@ -97,10 +98,13 @@ async def _by_chat_model(state: State, runtime: Runtime[Context], notes: list[st
 
 async def _by_retrieval(state: State) -> Plan:
     request, files = understood(state.conversation)
-    earlier = earlier_results(state.conversation[:-1])
-    return await retrieval.plan(
-        request, files_meant(request, files, state.conversation), TASKS, embed, earlier
-    )
+    meant, earlier = files_meant(request, files, state.conversation), earlier_results(state.conversation[:-1])
+
+    async def planned(request: str) -> Plan:
+        return await retrieval.plan(request, meant, TASKS, embed, earlier)
+
+    # As a step of its own, whoever traces the run sees which planner was asked.
+    return await RunnableLambda(planned, name="retrieval planner").ainvoke(request)
 
 
 def understood(messages: Sequence[BaseMessage]) -> tuple[str, list[Artifact]]:

@@ -259,7 +259,10 @@ async def test_whoever_traces_a_run_sees_every_tool_call(chat_server: Start, age
         run = waiting.pop()
         waiting += run.child_runs
         calls += [run] if run.run_type == "tool" else []
-    assert sorted(run.name for run in calls) == [*["question-answering"] * 3, "translation"]
+    assert sorted(run.name for run in calls) == [
+        *(f"question-answering {id_}" for id_ in (0, 1, 2)),
+        "translation 3",
+    ]
     assert {"question", "context"} in [set(run.inputs) for run in calls], (
         "slots, and nothing that is injected"
     )

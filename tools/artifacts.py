@@ -95,6 +95,12 @@ class ArtifactStore:
         key = self._key(ref)
         return Path(key) if self._local else self._cached(key)
 
+    def size(self, ref: str) -> int:
+        """Return the bytes that an artifact has; as `path`, but nothing is fetched."""
+        if not self.exists(ref):
+            raise InputError(f"There is no artifact {ref!r} in {self.root}.")
+        return int(self._fs.size(self._key(ref)))
+
     def exists(self, ref: str) -> bool:
         """Tell whether an artifact is stored under this reference."""
         return REF.fullmatch(ref) is not None and bool(self._fs.isfile(self._key(ref)))

@@ -75,6 +75,11 @@ class Settings(Variables):
     public_url: str | None = Field(default=None, pattern=r"^(https?://[^\s/]+[^\s?#]*)?$")
     """Address at which browsers reach this server; answers link their artifacts there, and not at all when unset."""
 
+    trace_attachment_mb: float = Field(default=2, ge=0)
+    """Largest media of one task, all together, that its trace holds, in megabytes; 0 for none."""
+    trace_seconds: float = Field(default=1.0, ge=0)
+    """Seconds that the end of the program waits for LangSmith while it takes nothing."""
+
     hub_search: bool = True
     """Whether the Hub is searched for models; without, only those that are here or named are candidates."""
     device: str = "auto"

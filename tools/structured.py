@@ -8,6 +8,7 @@ from typing import Any, Literal, cast
 import json_repair
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.runnables import RunnableSequence
 from pydantic import JsonValue
 
 from prompts import render
@@ -96,12 +97,14 @@ async def _ask(
         with translated(chat):
             return await chat.ainvoke([*messages[:-1], messages[-1].model_copy(update={"content": asked})])
     try:
-        constrained = chat.with_structured_output(schema, method=way, include_raw=True)
+        constrained = chat.with_structured_output(schema, method=way)
     except (NotImplementedError, ValueError, TypeError) as error:
         raise RefusedError(f"This integration offers no {way}.") from error
+    if not isinstance(constrained, RunnableSequence):
+        raise RefusedError(f"This integration offers no {way} that can be read here.")
     with translated(chat):
-        reply: Any = await constrained.ainvoke(list(messages))
-    message: AIMessage = reply["raw"]
+        # The parser that follows the model is left out: a reply is read, and mended, by `_decode`.
+        message: AIMessage = await constrained.first.ainvoke(list(messages))
     return message
 
 

@@ -19,6 +19,7 @@ from tools.experts.provider_tasks import AT_ENDPOINTS, Adapter, adapter
 from tools.hf_http import apart, sooner
 from tools.hub import HubModel
 from tools.outputs import Draft
+from tools.tracing import note
 
 DEFAULT_SECONDS = 300.0
 """Time limit of a call that names none."""
@@ -121,6 +122,7 @@ async def _by_first(
             break
         share = left if number == len(ways) else left * SHARE
         try:
+            note(provider=server.name)
             with sooner(share):
                 async with asyncio.timeout(share):
                     return await _asked(server, way, model, job, time.monotonic() + share)

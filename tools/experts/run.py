@@ -22,6 +22,7 @@ from tools.models import place
 from tools.models.model import Model, Way
 from tools.outputs import Draft, Output
 from tools.tasks import TASKS
+from tools.tracing import note
 
 Runner = Callable[[Model, Way, Job, float | None], Awaitable[Draft]]
 
@@ -56,6 +57,7 @@ async def run(
     errors: list[ModelError | SetupError] = []
     for way in model.ways:
         async with _folder() as out:
+            note(engine=way.engine)
             job = Job(task=task, model=None, inputs=local, out=out, device=way.device)
             try:
                 draft = await RUNNERS.get(way.engine, _in_worker)(model, way, job, timeout)
@@ -83,6 +85,7 @@ async def _in_worker(model: Model, way: Way, job: Job, timeout: float | None) ->
     key = model.id if job.device == AUTO else f"{model.id} on {job.device}"
     engine = ENGINES[way.engine]
     device = await asyncio.to_thread(memory.place, job.device) if engine.gpu else resources.CPU
+    note(device=device)
     needs = workers.Needs(model.size or 0, device)
     return await workers.call(key, run_job, engine, ready, timeout=timeout, needs=needs)
 
