@@ -7,6 +7,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from tools.errors import SetupError
 
+NOT_FOUND = "there is no module of that name; install it, or put its folder on PYTHONPATH"
+
 
 class Plugins(BaseSettings):
     """The one setting that is read while modules are imported, so that it does not depend on the others."""
@@ -38,7 +40,8 @@ def load() -> None:
             where = ".".join(map(str, first["loc"])) or error.title
             reason = f"{where}: {first['msg'].removeprefix('Value error, ')}"
         except (ImportError, SyntaxError, SetupError) as error:
-            reason = str(error).rstrip(".")
+            missing = isinstance(error, ModuleNotFoundError) and error.name == name
+            reason = NOT_FOUND if missing else str(error).rstrip(".")
         else:
             continue
         raise SetupError(f"The plugin {name!r} (HUGGINGGPT_PLUGINS) cannot be used: {reason}.")
