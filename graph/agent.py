@@ -9,7 +9,7 @@ from graph.context import Context
 from graph.nodes import Function, Node
 from graph.respond import respond
 from graph.select import select
-from graph.state import Request, State
+from graph.state import Request, Response, State
 
 NODES: dict[str, Function] = {
     "plan": plan.plan,
@@ -19,7 +19,7 @@ NODES: dict[str, Function] = {
     "replan": replan.replan,
     "respond": respond,
 }
-Agent = CompiledStateGraph[State, Context, Request, State]
+Agent = CompiledStateGraph[State, Context, Request, Response]
 
 
 def build(checkpointer: BaseCheckpointSaver[str] | None = None) -> Agent:
@@ -28,7 +28,7 @@ def build(checkpointer: BaseCheckpointSaver[str] | None = None) -> Agent:
     Args:
         checkpointer: Keeps every step so that a run can be resumed and inspected; LangGraph Server brings its own.
     """
-    builder = StateGraph(State, context_schema=Context, input_schema=Request, output_schema=State)
+    builder = StateGraph(State, context_schema=Context, input_schema=Request, output_schema=Response)
     for name, function in NODES.items():
         builder.add_node(name, Node(function))
     builder.add_edge(START, "plan")

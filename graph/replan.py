@@ -58,14 +58,15 @@ async def _planned(state: State, context: Context, kept: list[Task]) -> Plan:
     chat = await chat_model(context.model, timeout=context.chat_timeout)
     told = render(
         "replan",
+        context.replan_prompt,
         failed=_failures(state, "\n"),
         finished="\n".join(f"- {task.id}: {task.name}" for task in kept) or "(none)",
         next=1 + max((int(task.id) for task in _tasks(state) if task.id.isdecimal()), default=-1),
     )
-    request, files = understood(state.messages)
-    history = await asyncio.to_thread(shrink, state.messages, request)
+    request, files = understood(state.conversation)
+    history = await asyncio.to_thread(shrink, state.conversation, request)
     history += [AIMessage(json.dumps({"tasks": write(state.plan or Plan())})), HumanMessage(told)]
-    return await llm.plan(chat, history, files[-FILES:], TASKS, kept)
+    return await llm.plan(chat, history, files[-FILES:], TASKS, kept, prompt=context.plan_prompt)
 
 
 def _tasks(state: State) -> tuple[Task, ...]:
