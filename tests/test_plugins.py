@@ -2,11 +2,13 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -26,10 +28,10 @@ from tools import plugins
 from tools.artifacts import store
 from tools.errors import SetupError
 from tools.experts import workers
-from tools.experts.engine import Engine
+from tools.experts.engine import Engine, Job
 from tools.experts.engines import ENGINES, register, run_job
 from tools.hf_tools import INJECTED, hf_tools
-from tools.models import candidates
+from tools.models import candidates, registry
 from tools.outputs import Artifact
 from tools.tasks import TASKS, Slot, TaskRow, find
 from tools.tasks import register as register_task
@@ -209,14 +211,46 @@ def test_registering_again_changes_nothing_unless_it_is_another_row() -> None:
 
 
 def test_a_missing_library_of_an_own_engine_is_named(tmp_path: Path) -> None:
-    from tools.experts.engine import Job
-
     engine = Engine(module="x", requires="no_such_library", tasks=("summarization",))
     register("own", engine)
     found = next(one for one in candidates("summarization", "embedded", "hybrid") if one.id == "own")
     assert found.obstacles == ("It needs the no_such_library library: pip install no_such_library.",)
     with pytest.raises(SetupError, match=r"pip install no_such_library\.$"):
         run_job(engine, Job(task="summarization", model=None, inputs={}, out=tmp_path))
+
+
+def test_an_own_engine_loads_models_of_the_user(tmp_path: Path) -> None:
+    row = TaskRow(
+        name="own", about="-", examples=("a", "b", "c"), slots=(Slot(name="text"),), makes=("text",)
+    )
+    register_task(row)
+    register("own-engine", Engine(module="x", requires="json", tasks=("own",), libraries=("transformers",)))
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / "config.json").write_text("{}")
+    (folder / "model.safetensors").touch()
+    registry.add(str(folder), ["own"])
+    (model,) = candidates("own", "embedded", "hybrid")
+    assert (model.id, model.ways[0].engine, model.ways[0].folder) == ("mine", "own-engine", folder)
+
+
+async def test_the_module_of_the_page_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (block,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "own.md").read_text(), re.DOTALL)
+    (tmp_path / "readability.py").write_text(block)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setenv("HUGGINGGPT_PLUGINS", "readability")
+    plugins.load()
+    easy, hard = "The cat sat on the mat.", "Institutional considerations necessitate differentiation."
+    request = f"How easy is this text to read: {easy}"
+    (task,) = (await retrieval.plan(request, [], TASKS, Words())).tasks
+    assert (task.name, task.inputs[0].value) == ("readability", easy)
+    run = import_module("readability").run
+    eases = [
+        run(Job(task=task.name, model=None, inputs={"text": text}, out=tmp_path)).data["ease"]
+        for text in (easy, hard)
+    ]
+    assert eases[0] > 100
+    assert eases[1] < 0
 
 
 def test_no_slot_may_have_the_name_of_another_argument() -> None:

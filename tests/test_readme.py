@@ -12,6 +12,7 @@ import pytest
 from chat_server import ChatServer, Reply, Script, text
 
 from graph.context import Context
+from tools.plugins import Plugins
 from tools.settings import Settings
 
 ROOT = Path(__file__).parent.parent
@@ -53,7 +54,8 @@ def test_a_langchain_agent_reads_the_page(chat_server: Callable[[Script], ChatSe
 
 def test_every_setting_is_in_the_example() -> None:
     example = (ROOT / ".env.example").read_text()
-    names = {f"HUGGINGGPT_{field.upper()}" for field in (*Context.model_fields, *Settings.model_fields)}
+    fields = (*Context.model_fields, *Settings.model_fields, *Plugins.model_fields)
+    names = {f"HUGGINGGPT_{field.upper()}" for field in fields}
     aliased = {
         str(field.validation_alias) for field in Settings.model_fields.values() if field.validation_alias
     }
