@@ -1,4 +1,4 @@
-"""Writes docs/tasks.md from the tables, and the drawing of the graph into README.md: `python -m app.docs`."""
+"""Writes docs/tasks.md from the built-in tables, and the drawing of the graph into README.md: `python -m app.docs`."""
 
 import re
 import tomllib
@@ -9,8 +9,10 @@ from app.drawing import with_drawing
 from graph.agent import graph
 from tools.assets import ASSETS
 from tools.experts.engine import Engine
+from tools.experts.engines import BUILT_IN as ENGINE_KEYS
 from tools.experts.engines import CHAT_TASKS, ENGINES
 from tools.experts.provider_tasks import ADAPTERS
+from tools.tasks import BUILT_IN as TASK_NAMES
 from tools.tasks import TASKS, Slot, TaskRow
 
 ROOT = Path(__file__).parent.parent
@@ -37,10 +39,11 @@ has, `llama` the embedded one; `provider` asks inference providers, `endpoint` a
 def page() -> str:
     """Return the page as Markdown."""
     tasks = _table(
-        ("Task", "Inputs", "Makes", "Engines", "Inference client", "Extra"), map(_task, TASKS.values())
+        ("Task", "Inputs", "Makes", "Engines", "Inference client", "Extra"),
+        (_task(TASKS[name]) for name in TASK_NAMES),
     )
     engines = _table(
-        ("Engine", "Library", "Extra", "Models of"), (_engine(*item) for item in ENGINES.items())
+        ("Engine", "Library", "Extra", "Models of"), (_engine(key, ENGINES[key]) for key in ENGINE_KEYS)
     )
     return "\n".join((HEAD, *tasks, "", ENGINE_HEAD, *engines, ""))
 
@@ -86,7 +89,7 @@ def _engines(task: str) -> list[tuple[str, str]]:
     """Return the engines that do a task on this machine, with the embedded model where there is one."""
     embedded = [(asset.engine, asset.model) for asset in ASSETS.values() if task in asset.tasks]
     chat = [("chat", "")] if task in CHAT_TASKS else []
-    return [*embedded, *chat, *((key, "") for key, engine in ENGINES.items() if task in engine.tasks)]
+    return [*embedded, *chat, *((key, "") for key in ENGINE_KEYS if task in ENGINES[key].tasks)]
 
 
 def _engine(key: str, engine: Engine) -> tuple[str, ...]:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 # Checkpoints hold nothing but types that the graph declares; read when langgraph is imported.
 os.environ["LANGGRAPH_STRICT_MSGPACK"] = "true"
+# Read when the task table is imported: the user's own tasks are no part of the tests.
+os.environ.pop("HUGGINGGPT_PLUGINS", None)
 
 import psycopg
 import pytest

@@ -112,6 +112,14 @@ def test_a_hub_that_fails_gives_nothing_and_the_reason(server: HubServer, answer
     assert TOKEN not in reason
 
 
+def test_a_tag_that_the_hub_does_not_know_is_no_trouble(server: HubServer) -> None:
+    server.hub = lambda call: Answer({"error": "Invalid pipeline_tag"}, 400)
+    assert hub.search("palette", 5) == []
+    assert hub.trouble() is None
+    hub.search("palette", 5)
+    assert len(server.listings) == 1, "it is not asked again"
+
+
 def test_a_hub_that_hangs_is_left_after_a_moment(server: HubServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hub, "HUB_SECONDS", 0.3)
     server.hub = lambda call: Answer([], pause=3)

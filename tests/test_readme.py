@@ -12,6 +12,7 @@ import pytest
 from chat_server import ChatServer, Reply, Script, text
 
 from graph.context import EDITABLE, Context
+from tools.plugins import Plugins
 from tools.settings import Settings
 
 ROOT = Path(__file__).parent.parent
@@ -56,7 +57,7 @@ def test_every_setting_is_in_the_example() -> None:
     # The prompts stand on one line.
     assert ", ".join(EDITABLE) in example
     prompts = {f"{name}_prompt" for name in EDITABLE}
-    fields = {*Context.model_fields, *Settings.model_fields} - prompts
+    fields = {*Context.model_fields, *Settings.model_fields, *Plugins.model_fields} - prompts
     names = {f"HUGGINGGPT_{field.upper()}" for field in fields}
     aliased = {
         str(field.validation_alias) for field in Settings.model_fields.values() if field.validation_alias

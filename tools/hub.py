@@ -122,11 +122,7 @@ def search(task: str, limit: int, *, served: bool = False) -> list[HubModel]:
         return list(stored.models[:limit])
     if trouble() is None:
         try:
-            found = _Answer(
-                time=time.time(),
-                limit=limit,
-                models=tuple(_asked(lambda: _listed(task, limit, served), task)),
-            )
+            found = _Answer(time=time.time(), limit=limit, models=tuple(_found(task, limit, served)))
         except HuggingGPTError as error:
             _trouble.reason, _trouble.until = str(error), time.monotonic() + PAUSE_SECONDS
         else:
@@ -172,6 +168,16 @@ def known(id_: str) -> HubModel | None:
     files = (settings().cache_dir / "hub").glob("*.json")
     answers = map(_stored, sorted(files, key=lambda file: -file.stat().st_mtime))
     return next((one for answer in answers if answer for one in answer.models if one.id == id_), None)
+
+
+def _found(task: str, limit: int, served: bool) -> list[HubModel]:
+    """Return the models with a tag; none with one that the Hub does not know, such as a task type of the user's own."""
+    try:
+        return _asked(lambda: _listed(task, limit, served), task)
+    except TransientError:
+        raise
+    except ModelError:
+        return []
 
 
 def _listed(task: str, limit: int, served: bool) -> list[HubModel]:
@@ -236,7 +242,7 @@ def _asked(ask: Callable[[], R], about: str) -> R:
 def _refused(status: int, about: str) -> HuggingGPTError:
     if status in (401, 403):
         return SetupError(f"The Hugging Face Hub refused the token for {about}; set HF_TOKEN to a valid one.")
-    if status in (404, 410):
+    if status in (400, 404, 410):
         return ModelError(f"The Hugging Face Hub has no {about}.")
     return TransientError(f"The Hugging Face Hub answered with status {status}; try again later.")
 

@@ -81,10 +81,10 @@ def _space(folder: Path) -> Check:
 
 
 def _libraries() -> Iterator[Check]:
-    for extra, library in sorted({(engine.extra, engine.requires) for engine in ENGINES.values()}):
+    for install, library in sorted({(engine.install, engine.requires) for engine in ENGINES.values()}):
         there = find_spec(library) is not None
         found = "installed" if there else "not installed"
-        yield Check(f"library {library}", there, found, f'pip install "hugginggpt[{extra}]"')
+        yield Check(f"library {library}", there, found, install)
 
 
 def _models() -> Iterator[Check]:

@@ -40,11 +40,17 @@ class Engine(BaseModel):
     """Module with `run(job: Job) -> Draft`; imported in the worker process only."""
     requires: str
     """Import name of the library it needs."""
-    extra: str
-    """Extra of this project that installs the library."""
+    extra: str = ""
+    """Extra of this project that installs the library; empty when none does."""
     tasks: tuple[str, ...] = ()
     """Task rows that it does with models of the Hub and of the user's own."""
     libraries: tuple[str, ...] = ()
-    """The Hub's names of the libraries whose models it loads, such as `transformers`."""
+    """The Hub's names of the libraries whose models it loads, such as `transformers`. An engine that has tasks but
+    loads no models is the expert itself."""
     gpu: bool = False
     """Whether it computes on `Job.device`; others stay on the CPU."""
+
+    @property
+    def install(self) -> str:
+        """The command that installs its library."""
+        return f'pip install "hugginggpt[{self.extra}]"' if self.extra else f"pip install {self.requires}"

@@ -125,6 +125,24 @@ ENGINES: dict[str, Engine] = {
 `provider` asks inference providers, `endpoint` a server of the user's own; all others run in worker processes."""
 
 
+BUILT_IN = tuple(ENGINES)
+"""Keys of the engines that come with this repository."""
+
+
+def register(key: str, engine: Engine) -> None:
+    """Add an engine of your own; in a plugin, as `tools.tasks.register`.
+
+    Args:
+        key: What it is called. An engine that needs no model is also offered as a model of this name.
+        engine: Where its `run(job) -> Draft` is and which tasks it does. Adding the same one again changes nothing.
+
+    Raises:
+        SetupError: There is another engine of that name.
+    """
+    if ENGINES.setdefault(key, engine) != engine:
+        raise SetupError(f"the engine {key} cannot be added: there is another one of that name")
+
+
 def run_job(engine: Engine, job: Job) -> Draft:
     """Run a job; called in the worker process of the job's model.
 
@@ -141,9 +159,7 @@ def run_job(engine: Engine, job: Job) -> Draft:
         ModelError: The model could not do it.
     """
     if find_spec(engine.requires) is None:
-        raise SetupError(
-            f'The {engine.requires} library is missing: pip install "hugginggpt[{engine.extra}]".'
-        )
+        raise SetupError(f"The {engine.requires} library is missing: {engine.install}.")
     # Warnings of libraries would land in the middle of what the main process shows.
     os.environ.setdefault("ORT_LOGGING_LEVEL", "3")
     logging.disable(logging.WARNING)

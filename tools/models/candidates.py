@@ -13,7 +13,7 @@ from tools.models.fit import engine_for, license_obstacle, missing_library
 from tools.models.folders import Found, inspect
 from tools.models.model import Mode, Model, Source, Way
 from tools.models.online import by_id, online_models
-from tools.models.own import chat_expert, embedded_models
+from tools.models.own import chat_expert, embedded_models, methods
 from tools.models.registry import Entry, entries, tasks_of
 from tools.settings import settings
 
@@ -22,7 +22,7 @@ HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 RECENT_SECONDS = 60.0
 """How long a model that was found need not be looked for again."""
 _recent: dict[tuple[str, str, Mode, str | None], tuple[float, Model | None]] = {}
-FIRST: dict[Source, int] = {"registry": 0, "chat": 1, "embedded": 1, "cache": 1, "hub": 2}
+FIRST: dict[Source, int] = {"registry": 0, "engine": 0, "chat": 1, "embedded": 1, "cache": 1, "hub": 2}
 """Sources in the order of availability: the user's own models, what is at hand, the rest."""
 
 
@@ -67,6 +67,7 @@ def recent(task: str, id_: str, mode: Mode, device: str | None) -> Model | None:
 
 def _known(task: str, chat: str, device: str) -> Iterator[Model]:
     yield from (_registered(entry, task, device) for entry in entries() if task in tasks_of(entry))
+    yield from methods(task)
     if chat != EMBEDDED and (expert := chat_expert(task, chat)):
         yield expert
     yield from (model for model in embedded_models() if task in model.tasks)
@@ -87,7 +88,8 @@ def _licensed(model: Model) -> Model:
 def _find(task: str, id_: str, device: str) -> Model | None:
     if entry := next((one for one in entries() if one.id == id_), None):
         return _registered(entry, task, device)
-    if model := next((one for one in embedded_models() if one.id == id_ and task in one.tasks), None):
+    here = (*methods(task), *embedded_models())
+    if model := next((one for one in here if one.id == id_ and task in one.tasks), None):
         return model
     if not HUB_ID.fullmatch(id_):
         return chat_expert(task, id_)

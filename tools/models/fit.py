@@ -44,7 +44,7 @@ def missing_library(engine: str) -> str | None:
     row = ENGINES[engine]
     if find_spec(row.requires):
         return None
-    return f'It needs the {row.requires} library: pip install "hugginggpt[{row.extra}]".'
+    return f"It needs the {row.requires} library: {row.install}."
 
 
 def obstacle(case: Case) -> str | None:

@@ -8,9 +8,9 @@ from pydantic import BaseModel, ConfigDict
 Mode = Literal["local", "providers", "hybrid"]
 """Where experts may run."""
 
-Source = Literal["registry", "chat", "embedded", "cache", "hub"]
-"""Where a model is known from: the user's `models.toml`, a chat model, the embedded profile, the Hugging Face cache of
-this machine, or a search of the Hub."""
+Source = Literal["registry", "engine", "chat", "embedded", "cache", "hub"]
+"""Where a model is known from: the user's `models.toml`, an engine that needs no model, a chat model, the embedded
+profile, the Hugging Face cache of this machine, or a search of the Hub."""
 
 
 class Way(BaseModel):

@@ -1,12 +1,14 @@
-"""Models that need no search: those of the embedded profile, and chat models."""
+"""Models that need no search: those of the embedded profile, chat models, and engines that need none."""
 
+from collections.abc import Iterator
 from functools import cache
 
 from tools.assets import ASSETS
 from tools.chat import EMBEDDED
-from tools.experts.engines import CHAT_TASKS
+from tools.experts.engines import CHAT_TASKS, ENGINES
 from tools.models.fit import missing_library
 from tools.models.model import Model, Way
+from tools.tasks import TASKS
 
 CHAT_ENGINES = {**dict.fromkeys(CHAT_TASKS, "chat"), "document-question-answering": "document"}
 """Engines through which a chat model does a task."""
@@ -46,6 +48,15 @@ def _embedded(key: str) -> Model:
 def _method(id_: str, task: str, about: str) -> Model:
     model = Model(id=id_, tasks=(task,), about=about, source="embedded", license="Apache-2.0")
     return _here(model, Way(engine="conditions"))
+
+
+def methods(task: str) -> Iterator[Model]:
+    """Yield the engines that do a task without any model, as experts of their own."""
+    for key, engine in ENGINES.items():
+        if task in engine.tasks and not engine.libraries:
+            yield _here(
+                Model(id=key, tasks=(task,), about=TASKS[task].about, source="engine"), Way(engine=key)
+            )
 
 
 def _here(model: Model, way: Way) -> Model:
