@@ -7,18 +7,26 @@ passed the request on. A web page that somebody visits can make the browser send
 of its own point here (DNS rebinding).
 """
 
+import re
 from collections.abc import Mapping
 from ipaddress import IPv6Address, ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
-from starlette.datastructures import Headers
+from starlette.authentication import BaseUser
+from starlette.datastructures import Headers, QueryParams
 
 from tools.keys import Key, keys, owner_of
+from tools.links import ROUTE
 from tools.settings import settings
+from tools.signatures import is_signed
 
 NOBODY = ""
 """The owner of requests while there are no keys: nothing is kept apart."""
+OPEN = frozenset({"/", "/ok", "/health", "/docs", "/openapi.json"})
+"""Paths for everybody: whether the server runs, and its description."""
+ARTIFACT = re.compile(rf"/{ROUTE}/(?P<file>[^/]+)(/[^/]*)?")
+"""Path of an artifact; its link may be signed."""
 FORWARDED = ("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip")
 """What proxies say about the request that they pass on."""
 ADD_A_KEY = "Make a key on the server with `hugginggpt keys add OWNER`, and send it as `x-api-key`."
@@ -37,6 +45,32 @@ class RefusedError(Exception):
         self.status = status
 
 
+class Requester(BaseUser):
+    """Who sent a request, as routes find it in `request.user`.
+
+    Args:
+        owner: Their name; `NOBODY` while there are no keys.
+    """
+
+    def __init__(self, owner: str) -> None:
+        self._owner = owner
+
+    @property
+    def identity(self) -> str:
+        """Their name."""
+        return self._owner
+
+    @property
+    def display_name(self) -> str:
+        """Their name."""
+        return self._owner
+
+    @property
+    def is_authenticated(self) -> bool:
+        """Whether they sent a key."""
+        return self._owner != NOBODY
+
+
 def requester(scope: Mapping[str, Any]) -> str:
     """Return the owner who sent a request.
 
@@ -46,18 +80,28 @@ def requester(scope: Mapping[str, Any]) -> str:
         scope: The connection as ASGI tells it: addresses and headers.
 
     Returns:
-        The owner of the key; `NOBODY` while there are no keys and the request comes from this machine.
+        The owner of the key; `NOBODY` while there are no keys and the request comes from this machine, and for what is
+        open to whoever has its address.
 
     Raises:
         RefusedError: The key is missing or unknown, or the request needs one.
         SetupError: The keys cannot be read.
     """
+    if scope["path"] in OPEN or _is_signed_link(scope):
+        return NOBODY
     headers = Headers(raw=scope["headers"])
     if known := keys():
         return _owner(headers, known)
     if reason := _from_elsewhere(scope, headers) or _from_a_page(headers):
         raise RefusedError(403, reason)
     return NOBODY
+
+
+def _is_signed_link(scope: Mapping[str, Any]) -> bool:
+    found = ARTIFACT.fullmatch(scope["path"])
+    given = QueryParams(scope["query_string"]).get("signature")
+    reads = scope.get("method") in ("GET", "HEAD")
+    return bool(found and given and reads and is_signed(found["file"], given))
 
 
 def _owner(headers: Headers, known: tuple[Key, ...]) -> str:

@@ -8,15 +8,9 @@ import asyncio
 from typing import Any, TypedDict
 
 from langgraph_sdk import Auth
-from starlette.responses import JSONResponse
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.access import NOBODY, RefusedError, requester
 
-OPEN = frozenset({"/", "/ok", "/health", "/docs", "/openapi.json"})
-"""Paths for everybody: whether the server runs, and its description."""
-CLOSED = ("/internal", "/deploy")
-"""Beginnings of `langgraph dev`'s own paths, which know no owners: they show and delete everybody's threads."""
 WRITES = frozenset({"create", "update", "create_run"})
 
 auth = Auth()
@@ -32,8 +26,6 @@ class User(TypedDict):
 @auth.authenticate
 async def authenticate(scope: dict[str, Any]) -> User:
     """Return who sent a request."""
-    if scope["path"] in OPEN:
-        return User(identity=NOBODY, is_authenticated=False)
     try:
         owner = await asyncio.to_thread(requester, scope)
     except RefusedError as error:
@@ -74,31 +66,3 @@ async def scoped(ctx: Auth.types.AuthContext, value: dict[str, Any]) -> None:
     namespace = tuple(value.get("namespace") or ())
     if owner != NOBODY and namespace[:1] != (owner,):
         value["namespace"] = (owner, *namespace)
-
-
-class Guard:
-    """Middleware for what the server answers without authentication: `/info`, `/metrics`, `langgraph dev`'s own."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on what may be answered."""
-        if error := await _refusal(scope):
-            await JSONResponse({"detail": str(error)}, error.status)(scope, receive, send)
-        else:
-            await self.app(scope, receive, send)
-
-
-async def _refusal(scope: Scope) -> RefusedError | None:
-    # The root path is the server's own; a request cannot set it.
-    inside = str(scope.get("root_path", "")).startswith("/noauth")
-    if scope["type"] != "http" or "user" in scope or inside or scope["path"] in OPEN:
-        return None
-    try:
-        owner = await asyncio.to_thread(requester, scope)
-    except RefusedError as error:
-        return error
-    if owner != NOBODY and scope["path"].startswith(CLOSED):
-        return RefusedError(404, "Not Found")
-    return None

@@ -89,6 +89,25 @@ class ArtifactStore:
         """Tell whether an artifact is stored under this reference."""
         return REF.fullmatch(ref) is not None and bool(self._fs.isfile(self._key(ref)))
 
+    def claim(self, owner: str, sha256: str) -> None:
+        """Note that an owner has the bytes of an artifact: they gave them, or a run of theirs made them.
+
+        Raises:
+            SetupError: The store cannot be written.
+        """
+        if self.owns(owner, sha256):
+            return
+        marker = self._marker(owner, sha256)
+        try:
+            self._fs.makedirs(marker.rpartition("/")[0], exist_ok=True)
+            self._fs.pipe_file(marker, b"")
+        except OSError as error:
+            raise SetupError(f"{self.root} cannot be written: {error}.") from error
+
+    def owns(self, owner: str, sha256: str) -> bool:
+        """Tell whether an owner has the bytes of an artifact."""
+        return bool(self._fs.isfile(self._marker(owner, sha256)))
+
     def results(self, folder: str) -> dict[str, str]:
         """Return the texts that were kept in a folder by their names.
 
@@ -130,6 +149,9 @@ class ArtifactStore:
 
     def _results(self, folder: str) -> str:
         return f"{self._base}/results/{folder}"
+
+    def _marker(self, owner: str, sha256: str) -> str:
+        return f"{self._base}/owners/{hashlib.sha256(owner.encode()).hexdigest()}/{sha256}"
 
     def _key(self, ref: str) -> str:
         file = ref.removeprefix(SCHEME)

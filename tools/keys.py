@@ -17,7 +17,7 @@ from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from tools.errors import InputError, SetupError
-from tools.private import write
+from tools.private import LOCK_SECONDS, write
 from tools.settings import settings
 
 BEGINNING = "hgpt_"
@@ -25,7 +25,6 @@ SHOWN = len(BEGINNING) + 6
 """Characters of a key that are kept to tell keys apart; more than 200 random bits stay unknown."""
 OWNER = r"^[A-Za-z0-9_-]{1,64}$"
 """An owner's name: it is a label in the server's store, where no dots may be."""
-LOCK_SECONDS = 10.0
 
 
 class Key(BaseModel):

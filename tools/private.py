@@ -3,6 +3,9 @@
 import tempfile
 from pathlib import Path
 
+LOCK_SECONDS = 10.0
+"""How long to wait for another process that writes such a file."""
+
 
 def write(path: Path, data: bytes) -> None:
     """Write a file with mode 0600 at once: readers see the old bytes or all of the new ones.

@@ -46,6 +46,8 @@ class Settings(BaseSettings):
     """Largest input picture, in pixels."""
     allow_private_urls: bool = False
     """Let inputs be fetched from loopback and private addresses."""
+    public_url: str | None = Field(default=None, pattern=r"^(https?://[^\s/]+[^\s?#]*)?$")
+    """Address at which browsers reach this server; answers link their artifacts there, and not at all when unset."""
 
     keys: str = ""
     """API keys of the server beside those in the data folder: `OWNER:SHA256`, separated by commas."""

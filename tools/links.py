@@ -1,0 +1,55 @@
+"""Addresses at which a browser opens artifacts."""
+
+from pathlib import PurePosixPath
+from urllib.parse import quote
+
+from tools.artifacts import REF
+from tools.keys import keys
+from tools.outputs import SCHEME, Artifact
+from tools.settings import settings
+from tools.signatures import signature
+from tools.sniff import KINDS, named
+
+ROUTE = "artifacts"
+"""Path of the route that serves artifacts, without slashes."""
+
+
+def link(artifact: Artifact, base: str | None = None) -> str | None:
+    """Return the address at which a browser opens an artifact; on a server with keys it is signed. Blocking.
+
+    Args:
+        artifact: The artifact.
+        base: Address of the server when `HUGGINGGPT_PUBLIC_URL` does not say it.
+
+    Returns:
+        An absolute address, or None when nobody says where the server is reached.
+    """
+    root = settings().public_url or base
+    if not root:
+        return None
+    file = artifact.ref.removeprefix(SCHEME)
+    signed = f"?signature={signature(file)}" if keys() else ""
+    return f"{root.rstrip('/')}/{ROUTE}/{file}/{quote(file_name(artifact.name, file), safe='')}{signed}"
+
+
+def file_name(name: str, file: str) -> str:
+    """Return the name under which an artifact is shown and saved.
+
+    Args:
+        name: What it is called, by whoever; may be empty.
+        file: Its digest and suffix.
+
+    Returns:
+        A name without folders and control characters, whose suffix tells the kind that the bytes have: what is stored
+        as text never becomes `page.html` on somebody's disk.
+    """
+    suffix = PurePosixPath(file).suffix
+    base = PurePosixPath(name.replace("\\", "/")).name
+    base = "".join(char for char in base if char.isprintable()).strip(". ") or f"file{suffix}"
+    return base if named(base) == KINDS.get(suffix, ()) else f"{base}{suffix}"
+
+
+def ref_of(file: str) -> str | None:
+    """Return the reference of an artifact by its digest and suffix, as they stand in its address; None for others."""
+    ref = f"{SCHEME}{file}"
+    return ref if REF.fullmatch(ref) else None
