@@ -9,7 +9,6 @@ from langchain_core.runnables import Runnable, RunnableConfig
 from langgraph.runtime import Runtime, get_runtime
 
 from graph.context import Context
-from graph.owners import check, claim, owner_of
 
 T = TypeVar("T")
 Function = Callable[[Any, Runtime[Context]], Awaitable[dict[str, Any]]]
@@ -38,15 +37,8 @@ class Node(Runnable[Any, Any]):
         return wait_for(self.ainvoke(input))
 
     async def ainvoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:  # noqa: A002
-        """Run the node, with artifacts of the run's owner only."""
-        runtime = get_runtime(Context)
-        owner = owner_of(runtime)
-        if owner:
-            await check(owner, input)
-        update = await self._function(input, runtime)
-        if owner:
-            await claim(owner, update)
-        return update
+        """Run the node."""
+        return await self._function(input, get_runtime(Context))
 
 
 def wait_for(work: Coroutine[Any, Any, T]) -> T:

@@ -89,24 +89,24 @@ class ArtifactStore:
         """Tell whether an artifact is stored under this reference."""
         return REF.fullmatch(ref) is not None and bool(self._fs.isfile(self._key(ref)))
 
-    def claim(self, owner: str, sha256: str) -> None:
+    def claim(self, owner: str, ref: str) -> None:
         """Note that an owner has the bytes of an artifact: they gave them, or a run of theirs made them.
 
         Raises:
             SetupError: The store cannot be written.
         """
-        if self.owns(owner, sha256):
+        if self.owns(owner, ref):
             return
-        marker = self._marker(owner, sha256)
+        marker = self._marker(owner, ref)
         try:
             self._fs.makedirs(marker.rpartition("/")[0], exist_ok=True)
             self._fs.pipe_file(marker, b"")
         except OSError as error:
             raise SetupError(f"{self.root} cannot be written: {error}.") from error
 
-    def owns(self, owner: str, sha256: str) -> bool:
+    def owns(self, owner: str, ref: str) -> bool:
         """Tell whether an owner has the bytes of an artifact."""
-        return bool(self._fs.isfile(self._marker(owner, sha256)))
+        return REF.fullmatch(ref) is not None and bool(self._fs.isfile(self._marker(owner, ref)))
 
     def results(self, folder: str) -> dict[str, str]:
         """Return the texts that were kept in a folder by their names.
@@ -150,7 +150,8 @@ class ArtifactStore:
     def _results(self, folder: str) -> str:
         return f"{self._base}/results/{folder}"
 
-    def _marker(self, owner: str, sha256: str) -> str:
+    def _marker(self, owner: str, ref: str) -> str:
+        sha256 = ref.removeprefix(SCHEME)[:64]
         return f"{self._base}/owners/{hashlib.sha256(owner.encode()).hexdigest()}/{sha256}"
 
     def _key(self, ref: str) -> str:
@@ -215,6 +216,13 @@ class ArtifactStore:
                     raise SetupError(f"{key} in {self.root} holds other bytes than its name says: delete it.")
             fresh.replace(file)
         return file
+
+
+def plain_name(name: str) -> str:
+    """Return a name without folders and control characters, short enough for any disk; never empty."""
+    base = PurePosixPath(name.replace("\\", "/")).name
+    base = "".join(char for char in base if char.isprintable()).strip()
+    return base.encode()[-200:].decode(errors="ignore").lstrip(". ") or "file"
 
 
 @cache

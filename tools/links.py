@@ -1,9 +1,10 @@
 """Addresses at which a browser opens artifacts."""
 
+import re
 from pathlib import PurePosixPath
 from urllib.parse import quote
 
-from tools.artifacts import REF
+from tools.artifacts import REF, plain_name
 from tools.keys import keys
 from tools.outputs import SCHEME, Artifact
 from tools.settings import settings
@@ -40,12 +41,11 @@ def file_name(name: str, file: str) -> str:
         file: Its digest and suffix.
 
     Returns:
-        A name without folders and control characters, whose suffix tells the kind that the bytes have: what is stored
+        A plain name whose suffix tells the kind that the bytes have: what is stored
         as text never becomes `page.html` on somebody's disk.
     """
     suffix = PurePosixPath(file).suffix
-    base = PurePosixPath(name.replace("\\", "/")).name
-    base = "".join(char for char in base if char.isprintable()).strip(". ") or f"file{suffix}"
+    base = plain_name(name)
     return base if named(base) == KINDS.get(suffix, ()) else f"{base}{suffix}"
 
 
@@ -53,3 +53,10 @@ def ref_of(file: str) -> str | None:
     """Return the reference of an artifact by its digest and suffix, as they stand in its address; None for others."""
     ref = f"{SCHEME}{file}"
     return ref if REF.fullmatch(ref) else None
+
+
+def ref_at(url: str, base: str | None = None) -> str | None:
+    """Return the reference of the artifact that one of our links opens, or None for any other address; as `link`."""
+    root = settings().public_url or base
+    start = f"{root.rstrip('/')}/{ROUTE}/" if root else None
+    return ref_of(re.split(r"[/?#]", url.removeprefix(start))[0]) if start and url.startswith(start) else None

@@ -66,7 +66,7 @@ async def served(request: Request, file: str) -> Path:
         )
     kept = await asyncio.to_thread(store)
     owner = request.user.identity
-    mine = owner == NOBODY or await asyncio.to_thread(kept.owns, owner, file[:64])
+    mine = owner == NOBODY or await asyncio.to_thread(kept.owns, owner, ref)
     if not mine or not await asyncio.to_thread(kept.exists, ref):
         raise HTTPException(404, f"There is no artifact {ref.removeprefix(SCHEME)}.")
     return await asyncio.to_thread(kept.path, ref)
