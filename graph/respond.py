@@ -167,5 +167,5 @@ def _files(done: Done) -> list[Artifact]:
         if result.output and result.output.files:
             found += result.output.files
         elif result.output and result.output.text:
-            found.append(store().put_bytes(result.output.text.encode(), f"{task.name}-{task.id}.txt"))
+            found.append(store().put_text(result.output.text, f"{task.name}-{task.id}.txt"))
     return found
