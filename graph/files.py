@@ -13,6 +13,10 @@ BLOCK_TYPES = {"image": "image", "audio": "audio", "video": "video", "text": "fi
 """Medium to the type of LangChain's content block for it."""
 
 
+LINKS: dict[str, Any] = {"extras": {"links": True}}
+"""Marks the text block of an answer that is for browsers; no chat model reads it."""
+
+
 def block(artifact: Artifact) -> dict[str, Any]:
     """Return the content block that refers to an artifact."""
     return {
@@ -66,4 +70,7 @@ def _name(part: object) -> str:
 def as_text(item: BaseMessage) -> AnyMessage:
     """Return a message in which every file is its name, as a chat model without eyes and ears can read it."""
     names = [f"[file: {file.name}]" for file in files_of([item])]
-    return cast(AnyMessage, item.model_copy(update={"content": "\n".join([str(item.text), *names]).strip()}))
+    parts = item.content if isinstance(item.content, list) else []
+    told = [part for part in parts if not (isinstance(part, dict) and LINKS.items() <= part.items())]
+    text = str((item.model_copy(update={"content": told}) if parts else item).text)
+    return cast(AnyMessage, item.model_copy(update={"content": "\n".join([text, *names]).strip()}))

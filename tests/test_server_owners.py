@@ -69,11 +69,11 @@ class Owner:
             self._made = files(await self.run(await self.thread()))
         return self._made[0]
 
-    async def run(self, thread: str | None, *parts: dict[str, Any]) -> dict[str, Any]:
-        """Ask for something and return the state, or what the run says of its error."""
-        content = [{"type": "text", "text": "What is it?"}, *parts]
-        given = {"messages": [{"role": "user", "content": content}]}
-        state = await self.client.runs.wait(thread, GRAPH, input=given, raise_error=False)
+    async def run(self, thread: str, *parts: Any, given: bool = True) -> dict[str, Any]:
+        """Ask for something, or go on, and return the state, or what the run says of its error."""
+        asked: Any = {"role": "user", "content": [{"type": "text", "text": "What is it?"}, *parts]}
+        messages = {"messages": [asked]} if given else None
+        state = await self.client.runs.wait(thread, GRAPH, input=messages, raise_error=False)
         assert isinstance(state, dict)
         return state
 
@@ -109,7 +109,7 @@ async def test_threads_runs_and_crons_are_their_owners(owners: tuple[Owner, Owne
     made = await alices.runs.create(thread, GRAPH, input={"messages": [{"role": "user", "content": "?"}]})
     run = str(made["run_id"])
     await alices.runs.join(thread, run)
-    cron = await alices.crons.create(GRAPH, schedule="0 0 1 1 *", input={})
+    cron: Any = await alices.crons.create(GRAPH, schedule="0 0 1 1 *", input={})
     assert [found["thread_id"] for found in await alices.threads.search()] == [thread]
     assert await bobs.threads.search() == []
     # Nor by saying that they are somebody else.
@@ -142,7 +142,7 @@ async def test_nobody_gives_things_to_others(owners: tuple[Owner, Owner]) -> Non
     made = await alices.threads.create(metadata={"owner": "bob", "name": "mine"})
     assert made["metadata"] == {"owner": "alice", "name": "mine"}
     await alices.threads.update(made["thread_id"], metadata={"owner": "bob"})
-    assert [thread["metadata"]["owner"] for thread in await alices.threads.search(ids=[made["thread_id"]])]
+    assert (await alices.threads.get(made["thread_id"]))["metadata"] == {"owner": "alice", "name": "mine"}
     await alices.runs.wait(None, GRAPH, input={}, metadata={"owner": "bob"}, raise_error=False)
     assert await bobs.threads.search() == []
 
@@ -189,7 +189,7 @@ async def test_a_run_reads_nothing_of_others(owners: tuple[Owner, Owner]) -> Non
     thread = await bob.thread()
     named = {"type": "file", "url": ref}
     linked = {"type": "file", "url": f"http://127.0.0.1:1/artifacts/{ref.removeprefix('artifact://')}"}
-    for state in await asyncio.gather(bob.run(thread, named), bob.run(None, linked)):
+    for state in await asyncio.gather(bob.run(thread, named), bob.run(await bob.thread(), linked)):
         assert "there is no artifact" in json.dumps(state)
     # The thread goes on without it.
     state = await bob.run(thread)
@@ -203,9 +203,34 @@ async def test_a_changed_state_opens_nothing_of_others(owners: tuple[Owner, Owne
     plan = {"tasks": [{"id": "0", "name": "summarization", "inputs": [{"slot": "text", "value": ref}]}]}
     asked = [{"role": "user", "content": "Sum it up."}]
     await bob.client.threads.update_state(thread, {"messages": asked, "plan": plan}, as_node="plan")
-    state = await bob.client.runs.wait(thread, GRAPH, input=None, raise_error=False)
+    state = await bob.run(thread, given=False)
     assert "there is no artifact" in json.dumps(state)
     assert [result["error"]["kind"] for result in state["results"].values()] == ["input"]
+
+
+def test_an_upload_is_its_owners(owners: tuple[Owner, Owner]) -> None:
+    alice, bob = owners
+    sent = alice.http.post("/artifacts", params={"name": "note.txt"}, content=b"A note of alice.")
+    assert sent.status_code == 201
+    assert alice.http.get(sent.headers["Location"]).status_code == 200
+    assert bob.http.get(sent.headers["Location"]).status_code == 404
+    # Whoever has the same bytes has nothing to learn from them.
+    assert (
+        bob.http.post("/artifacts", params={"name": "x.txt"}, content=b"A note of alice.").status_code == 201
+    )
+    assert bob.http.get(sent.headers["Location"]).status_code == 200
+
+
+def test_jarvis_clients_are_owners_too(owners: tuple[Owner, Owner]) -> None:
+    alice, bob = owners
+    asked = {"messages": [{"role": "user", "content": "What is it?"}]}
+    assert httpx.post(f"{alice.url}/hugginggpt", json=asked, trust_env=False).status_code == 401
+    assert "Done." in alice.http.post("/hugginggpt", json=asked).json()["message"]
+    sent = alice.http.post("/artifacts", params={"name": "hers.txt"}, content=b"Only for alice.")
+    address = f"http://127.0.0.1:1{sent.headers['Location']}/hers.txt"
+    asked = {"messages": [{"role": "user", "content": f"Summarise {address}"}]}
+    assert "Done." in alice.http.post("/hugginggpt", json=asked).json()["message"]
+    assert "there is no artifact" in bob.http.post("/hugginggpt", json=asked).json()["message"]
 
 
 async def test_a_signed_link_opens_one_artifact(

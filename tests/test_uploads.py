@@ -20,7 +20,7 @@ from scripted import THREAD, context, echo, scripted
 
 from graph.agent import build
 from graph.files import block, files_of, message
-from graph.state import State
+from graph.state import Request, State
 from graph.uploads import taken_in
 from tools.artifacts import store
 from tools.errors import InputError
@@ -218,7 +218,7 @@ async def test_checkpoints_after_the_plan_hold_no_bytes(chat_server: Start) -> N
     streamed = [
         json.dumps(payload, default=str)
         async for payload in agent.astream(
-            {"messages": [request]}, THREAD, context=context(server), stream_mode="messages"
+            Request(messages=[request]), THREAD, context=context(server), stream_mode="messages"
         )
     ]
     assert not any(data[:100] in item for item in streamed)
@@ -240,7 +240,7 @@ async def test_the_planner_reads_the_names_of_uploads(chat_server: Start) -> Non
             {"type": "image", "base64": PNG64, "extras": {"name": "c.png"}},
         ]
     )
-    await build().ainvoke({"messages": [request]}, context=context(server))
+    await build().ainvoke(Request(messages=[request]), context=context(server))
     assert all("[file: c.png]" in said(body) for body in server.requests)
     assert not any(PNG64[:60] in json.dumps(body) for body in server.requests)
 

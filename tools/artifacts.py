@@ -112,6 +112,21 @@ class ArtifactStore:
         """Tell whether an owner has the bytes of an artifact."""
         return REF.fullmatch(ref) is not None and bool(self._fs.isfile(self._marker(owner, ref)))
 
+    def check(self) -> None:
+        """Look whether the place can be reached, and make it where there is none yet.
+
+        Raises:
+            SetupError: It cannot.
+        """
+        try:
+            self._fs.makedirs(self._base, exist_ok=True)
+            self._fs.info(self._base)
+        except FileNotFoundError:
+            # A bucket has no folders: an empty one is not found.
+            return
+        except OSError as error:
+            raise SetupError(f"{self.root} cannot be reached: {error}.") from error
+
     def results(self, folder: str) -> dict[str, str]:
         """Return the texts that were kept in a folder by their names.
 

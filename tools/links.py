@@ -1,6 +1,7 @@
 """Addresses at which a browser opens artifacts."""
 
 import re
+from collections.abc import Iterable
 from pathlib import PurePosixPath
 from urllib.parse import quote
 
@@ -31,6 +32,19 @@ def link(artifact: Artifact, base: str | None = None) -> str | None:
     file = artifact.ref.removeprefix(SCHEME)
     signed = f"?signature={signature(file)}" if keys() else ""
     return f"{root.rstrip('/')}/{ROUTE}/{file}/{quote(file_name(artifact.name, file), safe='')}{signed}"
+
+
+def markdown(artifacts: Iterable[Artifact], base: str | None = None) -> str:
+    """Return Markdown that shows pictures and links other artifacts, a line each; empty without an address.
+
+    Blocking, as `link`.
+    """
+    lines = []
+    for artifact in artifacts:
+        if address := link(artifact, base):
+            name = re.sub(r"([!-+/:-@\[-`{-~])", r"\\\1", artifact.name)
+            lines.append(f"{'!' if artifact.media == 'image' else ''}[{name}]({address})")
+    return "\n\n".join(lines)
 
 
 def file_name(name: str, file: str) -> str:

@@ -23,3 +23,8 @@ async def refused(_: Request, error: Exception) -> Response:
     if error.status_code in (204, 304):
         return Response(status_code=error.status_code, headers=error.headers)
     return JSONResponse({"detail": error.detail}, error.status_code, headers=error.headers)
+
+
+async def gone(_: Request, __: Exception) -> Response:
+    """Return what nobody reads: the client went before the response."""
+    return Response(status_code=499)
