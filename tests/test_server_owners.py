@@ -106,8 +106,8 @@ async def test_threads_runs_and_crons_are_their_owners(owners: tuple[Owner, Owne
     alice, bob = owners
     alices, bobs = alice.client, bob.client
     thread = await alice.thread()
-    made = await alices.runs.create(thread, GRAPH, input={"messages": [{"role": "user", "content": "?"}]})
-    run = str(made["run_id"])
+    asked: Any = {"messages": [{"role": "user", "content": "?"}]}
+    run = str((await alices.runs.create(thread, GRAPH, input=asked))["run_id"])
     await alices.runs.join(thread, run)
     cron: Any = await alices.crons.create(GRAPH, schedule="0 0 1 1 *", input={})
     assert [found["thread_id"] for found in await alices.threads.search()] == [thread]
@@ -134,7 +134,8 @@ async def test_threads_runs_and_crons_are_their_owners(owners: tuple[Owner, Owne
         bobs.threads.create(thread_id=thread, if_exists="do_nothing"),
     ):
         assert await refused(call) in (403, 404, 409)
-    assert (await alices.threads.get(thread))["metadata"]["owner"] == "alice"
+    kept: Any = await alices.threads.get(thread)
+    assert kept["metadata"]["owner"] == "alice"
 
 
 async def test_nobody_gives_things_to_others(owners: tuple[Owner, Owner]) -> None:
