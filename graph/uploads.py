@@ -26,12 +26,15 @@ ASIDE = ("extras", "metadata")
 ALIASES = {"image_url": "image"}
 """Types of blocks that LangChain leaves as they are, though their meaning is plain."""
 
+AT_ONCE = 4
+"""Files of a message that are fetched or decoded at the same time."""
+
 
 class Upload(NamedTuple):
     """A file as it came inside of a message."""
 
     name: str
-    """What it is called; empty when nobody said."""
+    """What it is called; its type when nobody said."""
     data: bytes | None = None
     url: str = ""
     """Where it is, when the bytes did not come."""
@@ -63,21 +66,21 @@ async def taken_in(messages: Sequence[AnyMessage]) -> list[AnyMessage]:
 async def _message(item: HumanMessage, *, new: bool, last: bool) -> AnyMessage:
     if isinstance(item.content, str):
         return item
-    parts = [_part(part, at, new, last) for at, part in enumerate(item.content, 1)]
+    few = asyncio.Semaphore(AT_ONCE)
+    parts = [_part(part, at, new, last, few) for at, part in enumerate(item.content, 1)]
     content = list(await asyncio.gather(*parts))
     return item if content == item.content else item.model_copy(update={"content": content})
 
 
-async def _part(part: Any, at: int, new: bool, last: bool) -> Any:
+async def _part(part: Any, at: int, new: bool, last: bool, few: asyncio.Semaphore) -> Any:
     """Return what takes the place of a part of a message's content."""
-    if (
-        not isinstance(part, dict)
-        or part.get("type") == "text"
-        or (referred(part) and not new and not owner())
-    ):
+    # Where files have owners, those of earlier messages are looked up as well: a state can be edited.
+    seen = referred(part) is not None and not new and owner() is None
+    if not isinstance(part, dict) or part.get("type") == "text" or seen:
         return part
     try:
-        return block(await _artifact(part))
+        async with few:
+            return block(await _artifact(part))
     except InputError as error:
         told = f"Part {at} of the message ({str(part.get('type'))[:40]}) cannot be used: {error}"
         if last:
@@ -90,7 +93,7 @@ async def _artifact(part: dict[str, Any]) -> Artifact:
     kept = await asyncio.to_thread(store)
     ref = ref_at(upload.url) or upload.url
     if not ref.startswith(SCHEME):
-        given = await _taken(upload, part, kept)
+        given = await _taken(upload, kept)
         await claim([given.ref])
         return given
     await check([ref])
@@ -100,9 +103,9 @@ async def _artifact(part: dict[str, Any]) -> Artifact:
     return known
 
 
-async def _taken(upload: Upload, part: dict[str, Any], kept: ArtifactStore) -> Artifact:
+async def _taken(upload: Upload, kept: ArtifactStore) -> Artifact:
     if upload.data is not None:
-        return await ingest_bytes(upload.data, upload.name or str(part.get("type")), kept)
+        return await ingest_bytes(upload.data, upload.name, kept)
     return with_suffix(await ingest(upload.url, kept))
 
 
@@ -115,12 +118,14 @@ def _read(part: dict[str, Any]) -> Upload:
     given = _standard(part)
     if given.get("type") not in TYPES:
         raise InputError(f"a message takes text and {', '.join(TYPES[:-1])} blocks.")
-    name = next((str(place[key]) for place in _places(given) for key in NAMES if place.get(key)), "")
+    name = next(
+        (str(place[key]) for place in _places(given) for key in NAMES if place.get(key)), given["type"]
+    )
     data, url = given.get("base64") or given.get("data"), given.get("url") or given.get("image_url")
     if isinstance(data, str):
         return Upload(name, _decoded(data))
     if isinstance(given.get("text"), str):
-        return Upload(name or "text.txt", given["text"].encode(errors="replace"))
+        return Upload(name, given["text"].encode(errors="replace"))
     if isinstance(url, str) and url.startswith("data:"):
         return Upload(name, _data_url(url))
     if isinstance(url, str) and url.startswith((SCHEME, "http://", "https://")):

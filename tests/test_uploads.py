@@ -109,9 +109,9 @@ async def taken(*parts: dict[str, Any]) -> list[Artifact]:
             CSV,
         ),
         # OpenAI's form, as Studio sends it.
-        ({"type": "image_url", "image_url": {"url": f"data:image/png;base64,{PNG64}"}}, "image_url.png", PNG),
-        ({"type": "image_url", "image_url": f"data:image/png;base64,{PNG64}"}, "image_url.png", PNG),
-        ({"type": "input_audio", "input_audio": {"data": WAV64, "format": "wav"}}, "input_audio.wav", WAV),
+        ({"type": "image_url", "image_url": {"url": f"data:image/png;base64,{PNG64}"}}, "image.png", PNG),
+        ({"type": "image_url", "image_url": f"data:image/png;base64,{PNG64}"}, "image.png", PNG),
+        ({"type": "input_audio", "input_audio": {"data": WAV64, "format": "wav"}}, "audio.wav", WAV),
         (
             {"type": "file", "file": {"file_data": f"data:text/csv;base64,{CSV64}", "filename": "t.csv"}},
             "t.csv",

@@ -10,9 +10,11 @@ import httpx
 import pytest
 from blockbuster import blockbuster_ctx
 from langchain_core.messages import HumanMessage
+from starlette.schemas import SchemaGenerator
 from test_web_artifacts import BYTES
 from web_client import web
 
+from app.web import routes
 from graph.files import files_of
 from graph.uploads import taken_in
 from tools.artifacts import ArtifactStore, store
@@ -131,3 +133,11 @@ async def test_health_does_not_wait_for_a_store_that_hangs(
     answers = await asyncio.gather(*(client.get("/health") for _ in range(5)))
     assert {answer.status_code for answer in answers} == {503}
     assert all("no answer" in answer.json()["artifacts"] for answer in answers)
+
+
+def test_every_route_is_described_in_the_servers_documentation() -> None:
+    """LangGraph Server reads the part of a docstring after `---` as OpenAPI."""
+    paths = SchemaGenerator({}).get_schema(routes())["paths"]
+    described = [method for path in paths.values() for method in path.values()]
+    assert len(described) == len(routes())
+    assert all(one["summary"] and one["tags"] and one["responses"] for one in described)

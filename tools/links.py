@@ -17,7 +17,9 @@ ROUTE = "artifacts"
 
 
 def link(artifact: Artifact, base: str | None = None) -> str | None:
-    """Return the address at which a browser opens an artifact; on a server with keys it is signed. Blocking.
+    """Return the address at which a browser opens an artifact; on a server with keys it is signed.
+
+    Call it in a thread when on an event loop.
 
     Args:
         artifact: The artifact.
@@ -25,6 +27,9 @@ def link(artifact: Artifact, base: str | None = None) -> str | None:
 
     Returns:
         An absolute address, or None when nobody says where the server is reached.
+
+    Raises:
+        SetupError: The keys, or the secret that signs, cannot be read.
     """
     root = settings().public_url or base
     if not root:

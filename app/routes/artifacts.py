@@ -30,6 +30,14 @@ async def get(request: Request) -> Response:
     """Send an artifact or the ranges of it that are asked for.
 
     `?download=1` makes a browser save it, `?name=` or a name at the end of the path says under which name.
+
+    ---
+    summary: Open an artifact
+    tags: [Artifacts]
+    responses:
+      200: {description: Its bytes}
+      206: {description: The ranges of its bytes that were asked for}
+      404: {description: There is no such artifact}
     """
     file = str(request.path_params["file"])
     path = await served(request, file)

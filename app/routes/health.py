@@ -18,7 +18,15 @@ _checks = ThreadPoolExecutor(1, "health")
 
 
 async def get(_: Request) -> Response:
-    """Tell whether the artifact store can be used: 200, or 503 with a word about what is wrong."""
+    """Tell whether the artifact store can be used: 200, or 503 with a word about what is wrong.
+
+    ---
+    summary: Health of this process
+    tags: [System]
+    responses:
+      200: {description: It can take requests}
+      503: {description: The artifact store cannot be used}
+    """
     try:
         async with asyncio.timeout(SECONDS):
             await asyncio.get_running_loop().run_in_executor(_checks, lambda: store().check())

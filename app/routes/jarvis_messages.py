@@ -43,12 +43,17 @@ def _content(said: Said, base: str) -> Any:
     """Return a text with its files as blocks of their own, and their names where their addresses were."""
     if not isinstance(said.content, str):
         return said.content
-    text, blocks = said.content, []
-    for url in dict.fromkeys(ADDRESS.findall(text)):
-        if part := _block(url, said.role, base):
-            blocks.append(part)
-            text = text.replace(url, _name(url))
-    return [{"type": "text", "text": text}, *blocks] if blocks else text
+    blocks: dict[str, dict[str, Any]] = {}
+
+    def taken(match: re.Match[str]) -> str:
+        part = _block(match[0], said.role, base)
+        if part is None:
+            return match[0]
+        blocks[match[0]] = part
+        return _name(match[0])
+
+    text = ADDRESS.sub(taken, said.content)
+    return [{"type": "text", "text": text}, *blocks.values()] if blocks else text
 
 
 def _block(url: str, role: str, base: str) -> dict[str, Any] | None:

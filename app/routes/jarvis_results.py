@@ -46,23 +46,9 @@ def _address(value: str, base: str) -> str:
 async def results_of(state: State, base: str) -> dict[str, Any]:
     """Return the results by task id, each with its task, what came out and the model that was chosen."""
     plan = state.plan or Plan()
-    filled = {
-        task.id: await _filled(task, written, state)
-        for task, written in zip(plan.tasks, wire.write(plan, generated="<GENERATED>"), strict=True)
-        if task.id in state.results
-    }
-    return await asyncio.to_thread(
-        lambda: {id_: _told(id_, task, state, base) for id_, task in filled.items()}
-    )
-
-
-def _told(id_: str, task: dict[str, Any], state: State, base: str) -> dict[str, Any]:
-    result = state.results[id_]
-    return {
-        "task": addressed(task, state, base),
-        "inference result": _inference(result, base),
-        "choose model result": _chosen(result, state.assignments.get(id_)),
-    }
+    tasks = zip(plan.tasks, wire.write(plan, generated="<GENERATED>"), strict=True)
+    filled = {task.id: await _filled(task, written, state) for task, written in tasks}
+    return await asyncio.to_thread(_told, filled, state, base)
 
 
 async def _filled(task: Task, written: dict[str, Any], state: State) -> dict[str, Any]:
@@ -72,6 +58,18 @@ async def _filled(task: Task, written: dict[str, Any], state: State) -> dict[str
     except InputError:
         # A source has failed.
         return written
+
+
+def _told(tasks: dict[str, dict[str, Any]], state: State, base: str) -> dict[str, Any]:
+    return {
+        id_: {
+            "task": addressed(task, state, base),
+            "inference result": _inference(state.results[id_], base),
+            "choose model result": _chosen(state.results[id_], state.assignments.get(id_)),
+        }
+        for id_, task in tasks.items()
+        if id_ in state.results
+    }
 
 
 def _inference(result: TaskResult, base: str) -> dict[str, Any]:

@@ -31,6 +31,18 @@ async def post(request: Request) -> Response:
     Raises:
         HTTPException: 400 for a form without a file, 413 for too many bytes, 415 for a form that cannot be read here.
         InputError: The file cannot be used.
+
+    ---
+    summary: Upload a file
+    tags: [Artifacts]
+    requestBody:
+      content:
+        application/octet-stream: {schema: {type: string, format: binary}}
+        multipart/form-data: {schema: {type: object, properties: {file: {type: string, format: binary}}}}
+    responses:
+      201: {description: The content block that refers to it in a message}
+      413: {description: It is too large}
+      422: {description: It cannot be used}
     """
     request = bounded(request)
     async with scratch() as folder:
