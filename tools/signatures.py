@@ -11,6 +11,9 @@ from tools.errors import SetupError
 from tools.private import LOCK_SECONDS, write
 from tools.settings import settings
 
+BYTES = 32
+"""Random bytes of a secret."""
+
 
 def signature(file: str) -> str:
     """Return the signature of an artifact: HMAC-SHA256 in hex.
@@ -34,7 +37,7 @@ def _secret() -> bytes:
         return given.get_secret_value().encode()
     path = settings().data_dir / "link.secret"
     try:
-        return path.read_bytes() if path.exists() else _made(path)
+        secret = path.read_bytes() if path.exists() else _made(path)
     except Timeout:
         raise SetupError(
             f"Another program holds {path.with_suffix('.lock')}: end it and try again."
@@ -43,6 +46,9 @@ def _secret() -> bytes:
         raise SetupError(
             f"{path} cannot be used: {error.strerror}; set HUGGINGGPT_LINK_SECRET instead."
         ) from error
+    if len(secret) < BYTES:
+        raise SetupError(f"{path} holds no secret that is long enough: delete it, and a new one is made.")
+    return secret
 
 
 def _made(path: Path) -> bytes:
@@ -50,5 +56,5 @@ def _made(path: Path) -> bytes:
     path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(path.with_suffix(".lock"), timeout=LOCK_SECONDS):
         if not path.exists():
-            write(path, secrets.token_hex(32).encode())
+            write(path, secrets.token_hex(BYTES).encode())
         return path.read_bytes()
