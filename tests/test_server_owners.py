@@ -291,7 +291,9 @@ def test_a_removed_key_is_refused_at_once(server: LangGraphServer) -> None:
     carol.http.close()
 
 
-def test_without_keys_it_answers_its_own_machine_only(server: LangGraphServer) -> None:
+def test_without_keys_it_answers_its_own_machine_and_with_unreadable_ones_nobody(
+    server: LangGraphServer,
+) -> None:
     file = server.folder / "data" / "keys.json"
     kept = file.read_bytes()
     file.unlink()
@@ -306,5 +308,8 @@ def test_without_keys_it_answers_its_own_machine_only(server: LangGraphServer) -
             ):
                 for path in ("/threads/search", "/internal/truncate", "/deploy"):
                     assert anyone.post(path, json={}, headers=headers).status_code == 403
+            file.write_text("{")
+            assert anyone.post("/threads/search", json={}).status_code == 503
+            assert anyone.get("/info").status_code == 503
     finally:
         file.write_bytes(kept)
