@@ -29,6 +29,9 @@ ALIASES = {"image_url": "image"}
 AT_ONCE = 4
 """Files of a message that are fetched or decoded at the same time."""
 
+CHUNK = 1 << 20
+"""Characters of base64 that are decoded at once."""
+
 
 class Upload(NamedTuple):
     """A file as it came inside of a message."""
@@ -159,7 +162,14 @@ def _decoded(text: str) -> bytes:
     limit = settings().max_file_mb
     if len(text) > limit * 10**6 * 1.4:
         raise InputError(f"it is larger than {limit} MB; HUGGINGGPT_MAX_FILE_MB sets the limit.")
+    decoded, left = [], ""
     try:
-        return base64.b64decode("".join(text.split()), validate=True)
+        # In pieces, between which the event loop's thread gets its turn.
+        for start in range(0, len(text), CHUNK):
+            piece = left + "".join(text[start : start + CHUNK].split())
+            whole = len(piece) - len(piece) % 4
+            decoded.append(base64.b64decode(piece[:whole], validate=True))
+            left = piece[whole:]
+        return b"".join((*decoded, base64.b64decode(left, validate=True)))
     except (binascii.Error, ValueError):
         raise InputError("its data is not valid base64.") from None

@@ -18,6 +18,7 @@ from langgraph.checkpoint.memory import InMemorySaver
 from PIL import Image
 from scripted import THREAD, context, echo, scripted
 
+from graph import uploads
 from graph.agent import build
 from graph.files import block, files_of, message
 from graph.state import Request, State
@@ -180,6 +181,15 @@ async def test_a_file_over_the_limit_is_not_even_decoded(monkeypatch: pytest.Mon
     settings.cache_clear()
     with pytest.raises(InputError, match="HUGGINGGPT_MAX_FILE_MB"):
         await taken({"type": "image", "base64": "!" * 1_500_000})
+
+
+async def test_base64_is_decoded_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uploads, "CHUNK", 50)
+    (artifact,) = await taken({"type": "image", "base64": base64.encodebytes(PNG).decode()})
+    path = await asyncio.to_thread(store().path, artifact.ref)
+    assert await asyncio.to_thread(path.read_bytes) == PNG
+    with pytest.raises(InputError, match="not valid base64"):
+        await taken({"type": "image", "base64": PNG64.rstrip("=")[:-1]})
 
 
 async def test_what_a_client_says_of_an_artifact_is_not_believed() -> None:
