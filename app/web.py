@@ -2,9 +2,11 @@
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect
 from starlette.routing import BaseRoute, Route
 
+from app.guard import Guard
 from app.routes import artifacts, errors, health, jarvis, uploads
 from tools.errors import HuggingGPTError
 
@@ -24,6 +26,7 @@ def routes() -> list[BaseRoute]:
 
 app = Starlette(
     routes=routes(),
+    middleware=[Middleware(Guard)],
     exception_handlers={
         HuggingGPTError: errors.told,
         HTTPException: errors.refused,

@@ -16,6 +16,7 @@ from graph.attempt import attempt
 from graph.board import Board, End, board_of
 from graph.context import Context, context_of
 from graph.events import ended, queued
+from graph.owners import claim
 from graph.state import Assignment, Frozen, Plan, State, Task, TaskError, TaskResult
 from tools.usage import ChatCall, recorded
 
@@ -108,6 +109,7 @@ async def _run(
         call.task, call.assignment, sources, context_of(runtime), runtime.stream_writer
     )
     result = result.model_copy(update={"digest": call.task.digest(sources)})
+    await claim(file.ref for file in (result.output.files if result.output else ()))
     # Whoever waits for it starts before it is written.
     end.set_result(result)
     if not known:

@@ -15,6 +15,7 @@ from graph.events import NoteEvent
 from graph.files import files_of
 from graph.history import shrink
 from graph.kept import turn_of
+from graph.owners import check
 from graph.planners import llm, retrieval
 from graph.planners.llm_progress import telling
 from graph.planners.wire import PlanError
@@ -51,6 +52,7 @@ async def plan(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
     messages = await taken_in(given)
     rewritten = [new for old, new in zip(given, messages, strict=True) if new is not old]
     state = state.model_copy(update={"messages": messages})
+    await check(file.ref for file in files_of(messages))
     asked = messages[-1:]
     if not any(str(message.text).strip() for message in asked) and not files_of(asked):
         raise InputError("The request is empty: say what you want to have done.")

@@ -10,6 +10,7 @@ from langgraph.runtime import Runtime
 from graph.context import Context, context_of
 from graph.files import LINKS, as_text, block, files_of
 from graph.history import shrink
+from graph.owners import check, claim
 from graph.state import State, Task, TaskResult
 from prompts import render
 from tools.artifacts import store
@@ -50,9 +51,12 @@ async def respond(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
         turn may refer to; and the chat calls made.
     """
     context, done = context_of(runtime), _done(state)
+    made = [file for _, result in done if result.output for file in result.output.files]
+    await check(file.ref for file in [*files_of(state.messages), *made])
     with recorded("respond") as usage:
         writing = _report(state, context, done) if done else _converse(state, context)
         prose, files = await asyncio.gather(writing, asyncio.to_thread(_files, done))
+    await claim(file.ref for file in files)
     parts = [without_thoughts(str(prose.text)), *state.notes, *_fallbacks(done, state), *_failures(done)]
     content: list[Any] = [{"type": "text", "text": "\n\n".join(filter(None, parts))}]
     if done:

@@ -10,7 +10,8 @@ from urllib.parse import unquote_to_bytes
 from langchain_core.messages import AnyMessage, HumanMessage
 
 from graph.files import block, referred
-from tools.artifacts import store
+from graph.owners import check, claim, owner
+from tools.artifacts import ArtifactStore, store
 from tools.errors import InputError
 from tools.ingest import ingest, ingest_bytes, with_suffix
 from tools.links import ref_at
@@ -76,7 +77,9 @@ async def _message(item: HumanMessage, *, new: bool, last: bool) -> AnyMessage:
 
 async def _part(part: Any, at: int, new: bool, last: bool, few: asyncio.Semaphore) -> Any:
     """Return what takes the place of a part of a message's content."""
-    if not isinstance(part, dict) or part.get("type") == "text" or (referred(part) and not new):
+    # Where files have owners, those of earlier messages are looked up as well: a state can be edited.
+    seen = referred(part) is not None and not new and owner() is None
+    if not isinstance(part, dict) or part.get("type") == "text" or seen:
         return part
     try:
         async with few:
@@ -91,15 +94,22 @@ async def _part(part: Any, at: int, new: bool, last: bool, few: asyncio.Semaphor
 async def _artifact(part: dict[str, Any]) -> Artifact:
     upload = await asyncio.to_thread(_read, part)
     kept = await asyncio.to_thread(store)
-    if upload.data is not None:
-        return await ingest_bytes(upload.data, upload.name, kept)
     ref = ref_at(upload.url) or upload.url
     if not ref.startswith(SCHEME):
-        return with_suffix(await ingest(ref, kept))
+        given = await _taken(upload, kept)
+        await claim([given.ref])
+        return given
+    await check([ref])
     known = referred({**part, "url": ref})
     if known is None or not await asyncio.to_thread(kept.exists, ref):
         raise InputError("there is no such artifact; upload the file again.")
     return known
+
+
+async def _taken(upload: Upload, kept: ArtifactStore) -> Artifact:
+    if upload.data is not None:
+        return await ingest_bytes(upload.data, upload.name, kept)
+    return with_suffix(await ingest(upload.url, kept))
 
 
 def _read(part: dict[str, Any]) -> Upload:

@@ -170,7 +170,8 @@ async def test_a_client_that_goes_stops_the_run(start: Start) -> None:
 
     scope = {
         "type": "http", "method": "POST", "path": "/hugginggpt", "raw_path": b"/hugginggpt", "query_string": b"",
-        "headers": [(b"host", b"x.test")], "scheme": "http", "server": ("x.test", 80), "root_path": "",
+        "headers": [(b"host", b"127.0.0.1")], "scheme": "http", "root_path": "",
+        "server": ("127.0.0.1", 80), "client": ("127.0.0.1", 50_000),
     }  # fmt: skip
     await app(scope, receive, send)
     assert asked.is_set()

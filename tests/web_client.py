@@ -7,7 +7,7 @@ import httpx
 
 from app.web import app
 
-BASE = "http://hugginggpt.test"
+BASE = "http://127.0.0.1"
 
 
 @asynccontextmanager

@@ -105,6 +105,25 @@ class ArtifactStore:
         """Tell whether an artifact is stored under this reference."""
         return REF.fullmatch(ref) is not None and bool(self._fs.isfile(self._key(ref)))
 
+    def claim(self, owner: str, ref: str) -> None:
+        """Note that an owner has the bytes of an artifact: they gave them, or a run of theirs made them.
+
+        Raises:
+            SetupError: The store cannot be written.
+        """
+        if self.owns(owner, ref):
+            return
+        marker = self._marker(owner, ref)
+        try:
+            self._fs.makedirs(marker.rpartition("/")[0], exist_ok=True)
+            self._fs.pipe_file(marker, b"")
+        except OSError as error:
+            raise SetupError(f"{self.root} cannot be written: {error}.") from error
+
+    def owns(self, owner: str, ref: str) -> bool:
+        """Tell whether an owner has the bytes of an artifact."""
+        return REF.fullmatch(ref) is not None and bool(self._fs.isfile(self._marker(owner, ref)))
+
     def check(self) -> None:
         """Look whether the place can be reached, and make it where there is none yet.
 
@@ -161,6 +180,10 @@ class ArtifactStore:
 
     def _results(self, folder: str) -> str:
         return f"{self._base}/results/{folder}"
+
+    def _marker(self, owner: str, ref: str) -> str:
+        sha256 = ref.removeprefix(SCHEME)[:64]
+        return f"{self._base}/owners/{hashlib.sha256(owner.encode()).hexdigest()}/{sha256}"
 
     def _key(self, ref: str) -> str:
         file = ref.removeprefix(SCHEME)

@@ -6,8 +6,10 @@ from pathlib import PurePosixPath
 from urllib.parse import quote
 
 from tools.artifacts import REF, plain_name
+from tools.keys import keys
 from tools.outputs import SCHEME, Artifact
 from tools.settings import settings
+from tools.signatures import signature
 from tools.sniff import KINDS, named
 
 ROUTE = "artifacts"
@@ -15,7 +17,9 @@ ROUTE = "artifacts"
 
 
 def link(artifact: Artifact, base: str | None = None) -> str | None:
-    """Return the address at which a browser opens an artifact; call it in a thread when on an event loop.
+    """Return the address at which a browser opens an artifact; on a server with keys it is signed.
+
+    Call it in a thread when on an event loop.
 
     Args:
         artifact: The artifact.
@@ -23,16 +27,23 @@ def link(artifact: Artifact, base: str | None = None) -> str | None:
 
     Returns:
         An absolute address, or None when nobody says where the server is reached.
+
+    Raises:
+        SetupError: The keys, or the secret that signs, cannot be read.
     """
     root = settings().public_url or base
     if not root:
         return None
     file = artifact.ref.removeprefix(SCHEME)
-    return f"{root.rstrip('/')}/{ROUTE}/{file}/{quote(file_name(artifact.name, file), safe='')}"
+    signed = f"?signature={signature(file)}" if keys() else ""
+    return f"{root.rstrip('/')}/{ROUTE}/{file}/{quote(file_name(artifact.name, file), safe='')}{signed}"
 
 
 def markdown(artifacts: Iterable[Artifact], base: str | None = None) -> str:
-    """Return Markdown that shows pictures and links other artifacts, a line each; empty without an address."""
+    """Return Markdown that shows pictures and links other artifacts, a line each; empty without an address.
+
+    Blocking, as `link`.
+    """
     lines = []
     for artifact in artifacts:
         if address := link(artifact, base):

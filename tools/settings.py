@@ -79,6 +79,12 @@ class Settings(Variables):
     """Largest media of one task, all together, that its trace holds, in megabytes; 0 for none."""
     trace_seconds: float = Field(default=1.0, ge=0)
     """Seconds that the end of the program waits for LangSmith while it takes nothing."""
+    keys: str = ""
+    """API keys of the server beside those in the data folder: `OWNER:SHA256`, separated by commas."""
+    origins: str = "https://smith.langchain.com,https://eu.smith.langchain.com"
+    """Origins of web pages that may use a server without keys, beside those of this machine; separated by commas."""
+    link_secret: SecretStr | None = None
+    """What links to artifacts are signed with; a random one in the data folder when unset."""
 
     hub_search: bool = True
     """Whether the Hub is searched for models; without, only those that are here or named are candidates."""
@@ -102,6 +108,11 @@ class Settings(Variables):
     def allowed_licenses(self) -> frozenset[str]:
         """The allowed licenses in lower case; empty when any is."""
         return frozenset(name.strip().lower() for name in self.licenses.split(",") if name.strip())
+
+    @property
+    def allowed_origins(self) -> frozenset[str]:
+        """The allowed origins, such as `https://smith.langchain.com`."""
+        return frozenset(name.strip().lower() for name in self.origins.split(",") if name.strip())
 
     @property
     def artifacts_root(self) -> str:

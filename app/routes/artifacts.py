@@ -7,6 +7,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
+from app.access import NOBODY
 from tools.artifacts import store
 from tools.links import file_name, ref_of
 from tools.outputs import SCHEME
@@ -63,7 +64,7 @@ async def served(request: Request, file: str) -> Path:
         file: Digest and suffix.
 
     Raises:
-        HTTPException: 404 when there is no such artifact.
+        HTTPException: 404 when there is no such artifact, or it is not this owner's.
         SetupError: The store cannot be read.
     """
     ref = ref_of(file)
@@ -72,6 +73,8 @@ async def served(request: Request, file: str) -> Path:
             404, "An artifact's address is /artifacts/ with its 64-digit sha256 and its suffix."
         )
     kept = await asyncio.to_thread(store)
-    if not await asyncio.to_thread(kept.exists, ref):
+    owner = request.user.identity
+    mine = owner == NOBODY or await asyncio.to_thread(kept.owns, owner, ref)
+    if not mine or not await asyncio.to_thread(kept.exists, ref):
         raise HTTPException(404, f"There is no artifact {ref.removeprefix(SCHEME)}.")
     return await asyncio.to_thread(kept.path, ref)

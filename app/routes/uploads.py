@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from app.access import NOBODY
 from app.routes.bodies import bounded
 from graph.files import block
 from tools.artifacts import plain_name, store
@@ -48,6 +49,8 @@ async def post(request: Request) -> Response:
         saves = _form if request.headers.get("Content-Type", "").startswith(FORM) else _body
         file = await saves(request, folder)
         artifact = with_suffix(await ingest(file, await asyncio.to_thread(store)))
+    if (owner := request.user.identity) != NOBODY:
+        await asyncio.to_thread(store().claim, owner, artifact.ref)
     location = f"/{ROUTE}/{artifact.ref.removeprefix(SCHEME)}"
     return JSONResponse(block(artifact), 201, headers={"Location": location})
 
