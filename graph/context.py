@@ -10,6 +10,7 @@ from tools.chat import EMBEDDED
 from tools.models import Mode
 
 PlannerName = Literal["auto", "retrieval", "llm"]
+Approval = Literal["never", "plan", "models"]
 
 
 class Context(BaseSettings):
@@ -59,6 +60,12 @@ class Context(BaseSettings):
         le=5,
         title="Plans anew",
         description="How often a chat model that plans may plan the rest anew when tasks failed for good.",
+    )
+    approve: Approval = Field(
+        default="never",
+        title="Approval",
+        description="Whether the user is asked before tasks run: `plan` asks before models are chosen, `models` after "
+        "it, with downloads and memory.",
     )
     cache_results: bool = Field(
         default=False,

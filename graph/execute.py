@@ -40,6 +40,11 @@ def route(state: State) -> list[Send] | str:
     """Send every unfinished task, sources first; with none left go on. Total and pure."""
     if sends := [Send("execute", _call(state, task)) for task in state.unfinished]:
         return sends
+    return next_stage(state)
+
+
+def next_stage(state: State) -> str:
+    """Return what comes when no task is left: another plan where some failed and one may be made, else the answer."""
     failed = any(result.error for result in state.results.values())
     return "replan" if failed and state.replans else "respond"
 

@@ -60,14 +60,16 @@ async def plan(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
     for note in notes:
         runtime.stream_writer(NoteEvent(type="note", text=note))
     # The reducers of `results` and `usage` merge: only Overwrite clears what the turn before left there.
-    cleared = {"assignments": {}, "results": Overwrite({}), "usage": Overwrite(usage)}
+    cleared = {"assignments": {}, "results": Overwrite({}), "usage": Overwrite(usage), "edit": None}
     replans = context.max_replans if context.uses_llm_planner else 0
-    return {"plan": made, "notes": notes, "replans": replans, **cleared}
+    return {"plan": made, "notes": notes, "replans": replans, "approve": context.approve, **cleared}
 
 
 def route(state: State) -> str:
-    """Go on to `select`, or straight to `respond` when there is nothing to run. Total and pure."""
-    return "select" if state.plan and state.plan.tasks else "respond"
+    """Go on to `select`, first to `approve` if wanted, or to `respond` with nothing to run. Total and pure."""
+    if not (state.plan and state.plan.tasks):
+        return "respond"
+    return "approve" if state.approve == "plan" else "select"
 
 
 async def _by_chat_model(state: State, runtime: Runtime[Context], notes: list[str]) -> Plan | None:

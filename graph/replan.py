@@ -1,4 +1,4 @@
-"""Replan: when tasks failed for good, the planner learns why and may plan the rest in another way."""
+"""Replan: when tasks failed for good or the user rejected the plan, the planner learns why and plans the rest anew."""
 
 import asyncio
 import json
@@ -12,6 +12,7 @@ from graph.context import Context, context_of
 from graph.events import NoteEvent
 from graph.history import shrink
 from graph.plan import FILES, understood
+from graph.plan import route as after_plan
 from graph.planners import llm
 from graph.planners.wire import PlanError, write
 from graph.state import Plan, State, Task
@@ -22,7 +23,9 @@ from tools.tasks import TASKS
 
 
 async def replan(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
-    """Have the chat model plan anew what failed; finished tasks keep their ids and results, and may be sources.
+    """Have the chat model plan anew what failed or was rejected.
+
+    Finished tasks keep their ids and results, and may be sources.
 
     Returns:
         The new plan with the results that stay; or only that no further plan is to be made, when there is none.
@@ -35,18 +38,20 @@ async def replan(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
         return {"replans": 0, "notes": [*state.notes, _told(note, runtime)]}
     if len(made.tasks) == len(kept):
         return {"replans": 0}
-    note = _told(f"The rest was planned anew, since {_failures(state, ', ')}", runtime)
+    said = _rejection(state)
+    note = f"{said} So another one was made." if said else _anew(state)
     return {
         "plan": made,
+        "assignments": {task.id: state.assignments[task.id] for task in kept if task.id in state.assignments},
         "results": Overwrite({task.id: state.results[task.id] for task in kept}),
-        "notes": [*state.notes, note],
+        "notes": [*state.notes, _told(note, runtime)],
         "replans": state.replans - 1,
     }
 
 
 def route(state: State) -> str:
-    """Go on to `select` with a new plan, else to `respond`. Total and pure."""
-    return "select" if state.unfinished else "respond"
+    """Go on with a new plan as after the first, else to `respond`. Total and pure."""
+    return after_plan(state) if state.unfinished else "respond"
 
 
 def _told(note: str, runtime: Runtime[Context]) -> str:
@@ -56,9 +61,11 @@ def _told(note: str, runtime: Runtime[Context]) -> str:
 
 async def _planned(state: State, context: Context, kept: list[Task]) -> Plan:
     chat = await chat_model(context.model, timeout=context.chat_timeout)
+    said = _rejection(state)
+    why = {"reason": said} if said else {"failed": _failures(state, "\n")}
     told = render(
-        "replan",
-        failed=_failures(state, "\n"),
+        "rejected" if said else "replan",
+        **why,
         finished="\n".join(f"- {task.id}: {task.name}" for task in kept) or "(none)",
         next=1 + max((int(task.id) for task in _tasks(state) if task.id.isdecimal()), default=-1),
     )
@@ -70,6 +77,16 @@ async def _planned(state: State, context: Context, kept: list[Task]) -> Plan:
 
 def _tasks(state: State) -> tuple[Task, ...]:
     return tuple(task for task in (state.plan or Plan()).tasks if task.id in state.results)
+
+
+def _anew(state: State) -> str:
+    return f"The rest was planned anew, since {_failures(state, ', ')}"
+
+
+def _rejection(state: State) -> str | None:
+    """Return why the user rejected the plan, or None when that is not why it is made anew."""
+    errors = (result.error for result in state.results.values())
+    return next((error.reason for error in errors if error and error.kind == "rejected"), None)
 
 
 def _failures(state: State, between: str) -> str:

@@ -1,0 +1,172 @@
+"""The question whether a plan may run, as agent UIs show it: the human-in-the-loop request of LangChain 1.x."""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal, NotRequired, TypedDict
+
+from graph.context import Context
+from graph.planners.wire import write
+from graph.state import Plan, State, Task
+from tools.models.cost import Cost, cost
+
+ACTION = "run_plan"
+"""What the user is asked to allow."""
+UNKNOWN = "unknown"
+
+
+class Action(TypedDict):
+    """What is to be allowed; `ActionRequest` of `langchain.agents.middleware.human_in_the_loop`."""
+
+    name: str
+    args: dict[str, Any]
+    """`tasks`, the plan in wire form, and where they are chosen already `models`, by task id and best first."""
+    description: str
+    """Markdown."""
+
+
+class Review(TypedDict):
+    """What may be answered; `ReviewConfig` of that module."""
+
+    action_name: str
+    allowed_decisions: list[Literal["approve", "edit", "reject"]]
+
+
+class TaskCost(TypedDict):
+    """What a task takes with one of the models that may be tried; see `tools.models.cost.Cost`."""
+
+    task: str
+    name: str
+    """Its row, such as `summarization`."""
+    model: str
+    place: str
+    download: int | None
+    memory: int | None
+    price: float | None
+
+
+class Question(TypedDict):
+    """The value of the interrupt: `HITLRequest` of that module, and what only programs read."""
+
+    action_requests: list[Action]
+    review_configs: list[Review]
+    costs: list[TaskCost]
+    """For each task that is to run its models in the order in which they are tried; empty before they are chosen."""
+    problem: NotRequired[str]
+    """Why the answer before could not be used."""
+
+
+async def question(state: State, context: Context) -> Question:
+    """Return what the user is asked. Only reads, since it is made once more when the answer comes."""
+    plan = state.plan or Plan()
+    args: dict[str, Any] = {"tasks": write(plan)}
+    chosen = {id_: list(one.models) for id_, one in state.assignments.items() if one.models}
+    if chosen:
+        args["models"] = {task.id: chosen[task.id] for task in state.unfinished if task.id in chosen}
+    costs = await _costs(state, context)
+    problem = state.edit.problem if state.edit else ""
+    asked = Question(
+        action_requests=[
+            {
+                "name": ACTION,
+                "args": (state.edit and state.edit.args) or args,
+                "description": _description(state, costs, problem),
+            }
+        ],
+        review_configs=[{"action_name": ACTION, "allowed_decisions": ["approve", "edit", "reject"]}],
+        costs=costs,
+    )
+    return Question(**asked, problem=problem) if problem else asked
+
+
+async def _costs(state: State, context: Context) -> list[TaskCost]:
+    tried = [
+        (task, id_)
+        for task in state.unfinished
+        if (chosen := state.assignments.get(task.id))
+        for id_ in chosen.models[: context.max_attempts]
+    ]
+    wanted = dict.fromkeys((task.name, id_) for task, id_ in tried)
+    found = await asyncio.gather(
+        *(asyncio.to_thread(cost, name, id_, context.mode, context.device) for name, id_ in wanted)
+    )
+    known = dict(zip(wanted, found, strict=True))
+    return [_task_cost(task, known[task.name, id_] or Cost(model=id_, place=UNKNOWN)) for task, id_ in tried]
+
+
+def _task_cost(task: Task, one: Cost) -> TaskCost:
+    return TaskCost(
+        task=task.id,
+        name=task.name,
+        model=one.model,
+        place=one.place,
+        download=one.download,
+        memory=one.memory,
+        price=one.price,
+    )
+
+
+def _description(state: State, costs: Sequence[TaskCost], problem: str) -> str:
+    """Return the question for people, in Markdown."""
+    tasks = state.unfinished
+    head = f"Run {'this task' if len(tasks) == 1 else f'these {len(tasks)} tasks'}?"
+    without = [task for task in tasks if task.id not in {one["task"] for one in costs}]
+    rows = [cells(one) for one in costs]
+    listed = [
+        _row(("", "task", "model", "where", "download", "memory", "price")),
+        _row(["---"] * 7),
+        *map(_row, rows),
+    ]
+    plain = [f"- {task.id} {task.name}" + _without_model(task, state) for task in without]
+    parts = [problem, head, "\n".join(listed) if rows else "", "\n".join(plain), totals(costs)]
+    return "\n\n".join(filter(None, parts))
+
+
+def _without_model(task: Task, state: State) -> str:
+    chosen = state.assignments.get(task.id)
+    return f": {chosen.reason}" if chosen and not chosen.models else ""
+
+
+def _row(values: Iterable[str]) -> str:
+    return f"| {' | '.join(value.replace('|', '/') for value in values)} |"
+
+
+def cells(one: TaskCost) -> tuple[str, str, str, str, str, str, str]:
+    """Return a cost as it is shown: task, type, model, where it runs, download, memory and price."""
+    price = "free" if one["price"] == 0 else UNKNOWN if one["price"] is None else f"${one['price']:g}"
+    return (
+        one["task"],
+        one["name"],
+        one["model"],
+        one["place"],
+        size(one["download"]),
+        size(one["memory"]),
+        price,
+    )
+
+
+def size(count: int | None) -> str:
+    """Return a number of bytes for people."""
+    if count is None:
+        return UNKNOWN
+    return "-" if count == 0 else f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB"
+
+
+def totals(costs: Sequence[TaskCost]) -> str:
+    """Return in a sentence what the first choices are to fetch, each model once, and what others might."""
+    if not costs:
+        return ""
+    firsts = {one["task"]: one for one in reversed(costs)}
+    chosen = {one["model"]: one["download"] for one in firsts.values()}
+    others = {one["model"]: one["download"] for one in costs if one["model"] not in chosen}
+    told = f"To fetch: {_sum(chosen.values())}."
+    return told + (
+        f" Up to {_sum(others.values())} more if other models must step in." if any(others.values()) else ""
+    )
+
+
+def _sum(sizes: Iterable[int | None]) -> str:
+    known = list(sizes)
+    total = sum(value or 0 for value in known)
+    if None in known:
+        return f"{size(total)} and what is unknown" if total else UNKNOWN
+    return size(total) if total else "nothing"
