@@ -16,7 +16,9 @@ from graph.planners.wire import PlanError, read
 from graph.question import ACTION, question
 from graph.references import distinct
 from graph.state import Assignment, Edit, Plan, State, Task, TaskError, TaskResult
-from tools.models import find
+from tools.chat import check_name
+from tools.errors import InputError
+from tools.models import Model, find
 
 EDITED = "The user's choice."
 ANSWERS = '{"decisions": [{"type": "approve"}]}'
@@ -153,13 +155,19 @@ async def _check(task: Task, ids: tuple[str, ...], context: Context) -> None:
         raise PlanError(f"task {task.id}: name at least one model")
     for id_ in ids:
         model = await asyncio.to_thread(find, task.name, id_, context.mode, context.device)
-        if model is None or not model.ways:
-            why = (
-                model.obstacles[0]
-                if model and model.obstacles
-                else f"there is no such model for {task.name} here"
-            )
+        if why := _obstacle(model):
             raise PlanError(f"task {task.id}: {id_} cannot run: {why}")
+
+
+def _obstacle(model: Model | None) -> str | None:
+    if model is None or not model.ways:
+        return " ".join(model.obstacles if model else ()) or "There is no such model for this task."
+    try:
+        if model.source == "chat":
+            check_name(model.id)
+    except InputError as error:
+        return str(error)
+    return None
 
 
 def _rejected(state: State, message: str, context: Context) -> dict[str, Any]:
