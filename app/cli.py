@@ -36,7 +36,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Plan a request as a graph of Hugging Face tasks, run it with real models, and answer.",
-    epilog="Exit codes: 0 done; 1 the run or a task failed; 2 unusable command or input; 3 waits for approval; 130 Ctrl-C.",
+    epilog="Exit codes: 0 done; 1 the run or a task failed; 2 unusable command or input; 3 it waits for approval; "
+    "130 Ctrl-C.",
 )
 
 
@@ -105,7 +106,7 @@ def resume(  # noqa: PLR0913, PLR0917 - one parameter per option
     json: AsJson = False,
 ) -> None:
     """Go on with a run that was stopped or waits for approval; what is finished is not done again."""
-    from app.approval import Answer
+    from app.answers import Answer
     from app.commands import run
 
     run.resume(thread, Answer(accept, reject, edit), options(model, planner, mode), json)

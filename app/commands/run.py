@@ -9,6 +9,7 @@ import typer
 from langgraph.types import Command, StateSnapshot
 
 from app import approval, runs, view
+from app.answers import Answer, Decision, usable
 from app.errors import FAILED, WAITS, code_of, say
 from app.output import only_json, terminal
 from app.parts import tree
@@ -38,7 +39,7 @@ def start(request: str, files: Sequence[str], options: Options, thread: str | No
     _go(name, begin, as_json)
 
 
-def resume(thread: str, answer: approval.Answer, options: Options, as_json: bool) -> None:
+def resume(thread: str, answer: Answer, options: Options, as_json: bool) -> None:
     """Go on with the unfinished run of a thread; one that has ended is shown as it is."""
 
     async def begin(agent: Agent, shown: view.View) -> tuple[runs.Given, Context] | None:
@@ -55,16 +56,14 @@ def resume(thread: str, answer: approval.Answer, options: Options, as_json: bool
     _go(thread, begin, as_json)
 
 
-async def _decision(
-    answer: approval.Answer, snapshot: StateSnapshot, context: Context
-) -> approval.Decision | None:
+async def _decision(answer: Answer, snapshot: StateSnapshot, context: Context) -> Decision | None:
     """Return the answer that was given in options, and refuse one that cannot be used."""
     if (decision := answer.decision()) is None:
         return None
     if not runs.asked(snapshot):
         raise InputError("This thread does not wait for approval.")
     if decision["type"] == "edit":
-        with approval.usable():
+        with usable():
             await edited(runs.state_of(snapshot), decision["edited_action"]["args"], context)
     return decision
 
