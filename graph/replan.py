@@ -20,6 +20,7 @@ from prompts import render
 from tools.chat import chat_model
 from tools.errors import HuggingGPTError
 from tools.tasks import TASKS
+from tools.usage import recorded
 
 
 async def replan(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
@@ -31,13 +32,14 @@ async def replan(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
         The new plan with the results that stay; or only that no further plan is to be made, when there is none.
     """
     kept = [task for task in _tasks(state) if not state.results[task.id].error]
-    try:
-        made = await _planned(state, context_of(runtime), kept)
-    except (HuggingGPTError, PlanError) as error:
-        note = f"The rest could not be planned anew: {error}"
-        return {"replans": 0, "notes": [*state.notes, _told(note, runtime)]}
+    with recorded("replan") as usage:
+        try:
+            made = await _planned(state, context_of(runtime), kept)
+        except (HuggingGPTError, PlanError) as error:
+            note = f"The rest could not be planned anew: {error}"
+            return {"replans": 0, "notes": [*state.notes, _told(note, runtime)], "usage": usage}
     if len(made.tasks) == len(kept):
-        return {"replans": 0}
+        return {"replans": 0, "usage": usage}
     said = _rejection(state)
     note = f"{said} So another one was made." if said else _anew(state)
     return {
@@ -46,6 +48,7 @@ async def replan(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
         "results": Overwrite({task.id: state.results[task.id] for task in kept}),
         "notes": [*state.notes, _told(note, runtime)],
         "replans": state.replans - 1,
+        "usage": usage,
     }
 
 

@@ -30,7 +30,7 @@ def server(chat_server: Start) -> ChatServer:
 
 
 @pytest.fixture
-def terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
+def terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., object]]:
     """Put a pseudo-terminal in place of standard input; lines are typed ahead."""
     ours, theirs = pty.openpty()
     with os.fdopen(theirs, encoding="utf-8") as stream:
@@ -70,6 +70,7 @@ def test_at_a_terminal_it_is_rejected_then_edited_until_it_can_be_used(
     assert "Done." in out
     assert [call["purpose"] for call in json.loads(hugginggpt("show", "mine", "--json").stdout)["usage"]] == [
         "plan",
+        "replan",
         "0",
         "respond",
     ]
