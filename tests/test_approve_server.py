@@ -15,7 +15,7 @@ REQUEST: dict[str, Any] = {"messages": [{"role": "user", "content": "Do it."}]}
 
 async def test_a_plan_is_asked_about_and_answered_over_http(chat_server: Start, tmp_path: Path) -> None:
     chat = chat_server(scripted([echo("one")], lambda body: "ok"))
-    context = {"model": chat.url, "k": 1, "approve": "models"}
+    context: dict[str, Any] = {"model": chat.url, "k": 1, "approve": "models"}
     with served(tmp_path) as server:
         client = server.client()
         thread = (await client.threads.create())["thread_id"]
