@@ -17,7 +17,7 @@ from app.view import View
 from graph.agent import Agent
 from graph.approve import edited
 from graph.context import Context
-from graph.question import Question, cells, totals
+from graph.question import HEADER, Question, cells, totals, without_models
 from graph.state import State
 
 Paused = tuple[State, Question | None]
@@ -63,9 +63,12 @@ async def followed(agent: Agent, thread: str, given: runs.Given, context: Contex
 
 def shown(paused: Paused, view: View) -> Paused:
     """Show what a run waits for, if it does."""
-    if question := paused[1]:
-        view.stop()
+    state, question = paused
+    if question:
+        view.pause()
         _show(view.console, question)
+        for line in without_models(state):
+            view.console.print(line, markup=False, highlight=False, soft_wrap=True)
     return paused
 
 
@@ -82,7 +85,7 @@ def _show(console: Console, question: Question) -> None:
     if not question["costs"]:
         return
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for name in ("", "task", "model", "where", "download", "memory", "price"):
+    for name in HEADER:
         table.add_column(name, overflow="fold", justify="right" if name in ("download", "memory") else "left")
     before = ""
     for one in question["costs"]:

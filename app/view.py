@@ -188,8 +188,14 @@ class View:
         self.console.print(text, end="", markup=False, highlight=False, soft_wrap=True)
         self._answer += text
 
+    def pause(self) -> None:
+        """Take the table away for a question."""
+        if self._live:
+            self._live.transient = True
+        self.stop()
+
     def go_on(self) -> None:
-        """Show the tasks again after a question."""
+        """Show the table again after a question."""
         if self._rows:
             self._start()
 

@@ -34,7 +34,7 @@ class Decision(BaseModel):
     """One answer: a `Decision` of `langchain.agents.middleware.human_in_the_loop`."""
 
     type: Literal["approve", "accept", "edit", "reject"]
-    message: str = ""
+    message: str | None = None
     """Why the plan is rejected."""
     edited_action: Edited | None = None
 
@@ -170,9 +170,9 @@ def _obstacle(model: Model | None) -> str | None:
     return None
 
 
-def _rejected(state: State, message: str, context: Context) -> dict[str, Any]:
+def _rejected(state: State, message: str | None, context: Context) -> dict[str, Any]:
     """End all tasks that were to run; a chat model that plans may make another plan, as often as one is rejected."""
-    reason = f"The plan was rejected: {message.strip().rstrip('.') or 'no reason was given'}."
+    reason = f"The plan was rejected: {(message or '').strip().rstrip('.') or 'no reason was given'}."
     result = TaskResult(error=TaskError(reason=reason, kind="rejected"))
     anew = state.replans + 1 if context.uses_llm_planner else 0
     return {"results": {task.id: result for task in state.unfinished}, "replans": anew}

@@ -1,17 +1,22 @@
 """The question whether a plan may run, as agent UIs show it: the human-in-the-loop request of LangChain 1.x."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, NotRequired, TypedDict
 
 from graph.context import Context
+from graph.files import files_of
 from graph.planners.wire import write
-from graph.state import Plan, State, Task
+from graph.state import Input, Plan, State, Task
 from tools.models.cost import Cost, cost
 
 ACTION = "run_plan"
 """What the user is asked to allow."""
 UNKNOWN = "unknown"
+HEADER = ("", "task", "model", "where", "download", "memory", "price")
+"""Columns of `cells`."""
+SHOWN = 60
+"""Characters of an input in the description."""
 
 
 class Action(TypedDict):
@@ -57,25 +62,22 @@ class Question(TypedDict):
 
 async def question(state: State, context: Context) -> Question:
     """Return what the user is asked. Only reads, since it is made once more when the answer comes."""
-    plan = state.plan or Plan()
-    args: dict[str, Any] = {"tasks": write(plan)}
-    chosen = {id_: list(one.models) for id_, one in state.assignments.items() if one.models}
-    if chosen:
-        args["models"] = {task.id: chosen[task.id] for task in state.unfinished if task.id in chosen}
     costs = await _costs(state, context)
     problem = state.edit.problem if state.edit else ""
-    asked = Question(
-        action_requests=[
-            {
-                "name": ACTION,
-                "args": (state.edit and state.edit.args) or args,
-                "description": _description(state, costs, problem),
-            }
-        ],
-        review_configs=[{"action_name": ACTION, "allowed_decisions": ["approve", "edit", "reject"]}],
-        costs=costs,
-    )
+    action: Action = {
+        "name": ACTION,
+        "args": (state.edit and state.edit.args) or _args(state),
+        "description": _description(state, costs, problem),
+    }
+    review: Review = {"action_name": ACTION, "allowed_decisions": ["approve", "edit", "reject"]}
+    asked = Question(action_requests=[action], review_configs=[review], costs=costs)
     return Question(**asked, problem=problem) if problem else asked
+
+
+def _args(state: State) -> dict[str, Any]:
+    assigned = ((task.id, state.assignments.get(task.id)) for task in state.unfinished)
+    models = {id_: list(one.models) for id_, one in assigned if one and one.models}
+    return {"tasks": write(state.plan or Plan()), **({"models": models} if models else {})}
 
 
 async def _costs(state: State, context: Context) -> list[TaskCost]:
@@ -108,22 +110,29 @@ def _task_cost(task: Task, one: Cost) -> TaskCost:
 def _description(state: State, costs: Sequence[TaskCost], problem: str) -> str:
     """Return the question for people, in Markdown."""
     tasks = state.unfinished
+    names = {file.ref: file.name for file in files_of(state.messages)}
     head = f"Run {'this task' if len(tasks) == 1 else f'these {len(tasks)} tasks'}?"
-    without = [task for task in tasks if task.id not in {one["task"] for one in costs}]
-    rows = [cells(one) for one in costs]
-    listed = [
-        _row(("", "task", "model", "where", "download", "memory", "price")),
-        _row(["---"] * 7),
-        *map(_row, rows),
-    ]
-    plain = [f"- {task.id} {task.name}" + _without_model(task, state) for task in without]
-    parts = [problem, head, "\n".join(listed) if rows else "", "\n".join(plain), totals(costs)]
-    return "\n\n".join(filter(None, parts))
+    listed = "\n".join(f"- {task.id} {task.name}: {_inputs(task, names)}" for task in tasks)
+    table = "\n".join(map(_row, (HEADER, ["---"] * len(HEADER), *map(cells, costs)))) if costs else ""
+    return "\n\n".join(filter(None, (problem, head, listed, table, *without_models(state), totals(costs))))
 
 
-def _without_model(task: Task, state: State) -> str:
-    chosen = state.assignments.get(task.id)
-    return f": {chosen.reason}" if chosen and not chosen.models else ""
+def _inputs(task: Task, names: Mapping[str, str]) -> str:
+    return ", ".join(
+        f"{item.slot} from {item.source}" if item.source is not None else f"{item.slot} {_short(item, names)}"
+        for item in task.inputs
+    )
+
+
+def _short(item: Input, names: Mapping[str, str]) -> str:
+    value = names.get(str(item.value)) or " ".join(str(item.value).split())
+    return value if len(value) <= SHOWN else f"{value[:SHOWN]}..."
+
+
+def without_models(state: State) -> list[str]:
+    """Return a sentence for each task that is to run and that nothing here can do."""
+    assigned = ((task, state.assignments.get(task.id)) for task in state.unfinished)
+    return [f"Task {task.id} cannot run. {one.reason}" for task, one in assigned if one and not one.models]
 
 
 def _row(values: Iterable[str]) -> str:
@@ -148,7 +157,9 @@ def size(count: int | None) -> str:
     """Return a number of bytes for people."""
     if count is None:
         return UNKNOWN
-    return "-" if count == 0 else f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB"
+    if count == 0:
+        return "-"
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB"
 
 
 def totals(costs: Sequence[TaskCost]) -> str:
@@ -159,9 +170,9 @@ def totals(costs: Sequence[TaskCost]) -> str:
     chosen = {one["model"]: one["download"] for one in firsts.values()}
     others = {one["model"]: one["download"] for one in costs if one["model"] not in chosen}
     told = f"To fetch: {_sum(chosen.values())}."
-    return told + (
-        f" Up to {_sum(others.values())} more if other models must step in." if any(others.values()) else ""
-    )
+    if all(value == 0 for value in others.values()):
+        return told
+    return f"{told} If other models must step in: {_sum(others.values())} more."
 
 
 def _sum(sizes: Iterable[int | None]) -> str:

@@ -1,5 +1,6 @@
 """Nothing runs before the user has seen the plan: accepted, edited, rejected, and asked once more."""
 
+import asyncio
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -92,6 +93,9 @@ async def test_a_plan_waits_until_it_is_accepted(chat_server: Start, answer: Any
     ] * 2
     assert "models" not in asked["action_requests"][0]["args"]
     assert asked["costs"] == []
+    shown = asked["action_requests"][0]["description"]
+    assert "Run these 2 tasks?" in shown
+    assert "- 1 question-answering: question two, context from 0" in shown
     assert asked["review_configs"][0]["allowed_decisions"] == ["approve", "edit", "reject"]
     assert len(server.requests) == 1, "neither models are chosen nor tasks run"
     state = State(**await run.answer(answer))
@@ -112,7 +116,7 @@ async def test_models_are_shown_with_what_they_take(chat_server: Start) -> None:
     assert (qwen["model"], qwen["download"], qwen["memory"]) == (QWEN, 1117320768, 1_600_000_000)
     shown = asked["action_requests"][0]["description"]
     assert f"| 0 | question-answering | {QWEN} | here (llama) | 1.1 GB | 1.6 GB | free |" in shown
-    assert "To fetch: nothing. Up to 1.1 GB more if other models must step in." in shown
+    assert "To fetch: nothing. If other models must step in: 1.1 GB more." in shown
     assert worked(server) == 0
     assert statuses(State(**await run.answer(APPROVE))) == {"0": "ok"}
 
@@ -206,10 +210,14 @@ async def test_a_rejected_plan_is_made_anew_and_asked_about(chat_server: Start, 
     assert "The plan was rejected: Another one. So another one was made." in answer_of(state)
 
 
-async def test_without_another_plan_a_rejection_is_told(chat_server: Start) -> None:
-    run = Run(chat_server(planning([task(0, "one")], [])), approve="plan")
+@pytest.mark.parametrize("planner", ["llm", "retrieval"])
+async def test_without_another_plan_a_rejection_is_told(chat_server: Start, planner: str) -> None:
+    server = chat_server(planning([task(0, "one")], []))
+    run = Run(server, approve="plan")
     await run.start()
+    run.context = context(server, planner=planner)
     state = State(**await run.answer(reject("No.")))
+    assert len(server.requests) == (2 if planner == "llm" else 1)
     assert statuses(state) == {"0": "skipped"}
     assert answer_of(state) == "Not done: question-answering (task 0). The plan was rejected: No."
 
@@ -267,8 +275,6 @@ async def test_as_part_of_another_graph(chat_server: Start, loop: bool) -> None:
     async def run(given: Any) -> dict[str, Any]:
         if loop:
             return await outer.ainvoke(given, THREAD, context=settings)
-        import asyncio
-
         return await asyncio.to_thread(outer.invoke, given, THREAD, context=settings)
 
     question_of(await run(REQUEST))
@@ -285,3 +291,34 @@ async def test_a_plan_that_was_put_there_by_hand_is_asked_about_too(chat_server:
     fork = await run.agent.aupdate_state(THREAD, {"plan": made}, as_node="plan")
     output = await run.agent.ainvoke(None, fork, context=run.context)
     assert args_of(output)["tasks"][0]["args"] == {"text": "mine"}
+
+
+async def test_a_task_keeps_models_that_can_do_it(chat_server: Start) -> None:
+    server = chat_server(tasks("one"))
+    run = Run(server, k=5)
+    await run.start()
+    plan = {
+        "tasks": [
+            {"id": "0", "name": "summarization", "inputs": [{"slot": "text", "value": "mine"}]},
+            {"id": "1", "name": "text-to-video", "inputs": [{"slot": "text", "value": "a cat"}]},
+            {"id": "2", "name": "summarization", "inputs": [{"slot": "text", "value": "mine"}]},
+        ]
+    }
+    mine = {"models": [server.url], "reason": "Mine."}
+    fork = await run.agent.aupdate_state(
+        THREAD, {"plan": plan, "assignments": {"0": mine, "1": mine}}, as_node="plan"
+    )
+    state = State(**await run.agent.ainvoke(None, fork, context=run.context, interrupt_after=["select"]))
+    assert state.assignments["0"].reason == "Mine."
+    assert "no model for text-to-video" in state.assignments["1"].reason
+    assert state.assignments["2"].models == (server.url, QWEN)
+
+
+async def test_tasks_without_a_model_are_told_before_they_fail(chat_server: Start) -> None:
+    server = chat_server(scripted([{"task": "text-to-video", "args": {"text": "a cat"}}], lambda body: "ok"))
+    asked = question_of(await Run(server, approve="models").start())
+    assert asked["costs"] == []
+    assert (
+        "Task 0 cannot run. There is no model for text-to-video here."
+        in asked["action_requests"][0]["description"]
+    )
