@@ -85,12 +85,12 @@ def _show(console: Console, question: Question) -> None:
     if not question["costs"]:
         return
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for name in HEADER:
+    for name in ("", *HEADER[2:]):
         table.add_column(name, overflow="fold", justify="right" if name in ("download", "memory") else "left")
     before = ""
     for one in question["costs"]:
-        task, name, *rest = cells(one)
-        table.add_row(*(("", "  else") if task == before else (task, name)), *rest)
+        task, _, *rest = cells(one)
+        table.add_row("else" if task == before else task, *rest)
         before = task
     console.print(table)
     console.print(totals(question["costs"]), highlight=False)

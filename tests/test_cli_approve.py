@@ -62,7 +62,7 @@ def test_at_a_terminal_it_is_rejected_then_edited_until_it_can_be_used(
     terminal("what?", "r", "Too slow", "e", "e")
     run.start("What?", [], {"model": server.url, "k": 1, "approve": "models"}, "mine", as_json=False)
     out, error = capsys.readouterr()
-    assert re.search(r"0 +question-answering +http://127\S+ +a chat model +- +unknown +free", out)
+    assert re.search(r"0 +http://127\S+ +a chat model +- +unknown +free", out)
     assert "To fetch: nothing." in out
     assert "The plan was rejected: Too slow. So another one was made." in out
     assert "there is no task type 'teleport'. Edit again to mend it." in error
