@@ -7,6 +7,7 @@ from typing import Any, Literal, NotRequired, TypedDict
 from graph.context import Context
 from graph.files import files_of
 from graph.planners.wire import write
+from graph.references import distinct
 from graph.state import Input, Plan, State, Task
 from tools.models.cost import Cost, cost
 
@@ -24,7 +25,7 @@ class Action(TypedDict):
 
     name: str
     args: dict[str, Any]
-    """`tasks`, the plan in wire form, and where they are chosen already `models`, by task id and best first."""
+    """`tasks`, the plan in wire form with files by name, and once they are chosen `models`, by task id, best first."""
     description: str
     """Markdown."""
 
@@ -74,10 +75,18 @@ async def question(state: State, context: Context) -> Question:
     return Question(**asked, problem=problem) if problem else asked
 
 
+def _names(state: State) -> dict[str, str]:
+    """Return the names of the conversation's files by their references."""
+    return {file.ref: file.name for file in distinct(files_of(state.messages))}
+
+
 def _args(state: State) -> dict[str, Any]:
+    names, tasks = _names(state), write(state.plan or Plan())
+    for task in tasks:
+        task["args"] = {slot: names.get(value, value) for slot, value in task["args"].items()}
     assigned = ((task.id, state.assignments.get(task.id)) for task in state.unfinished)
     models = {id_: list(one.models) for id_, one in assigned if one and one.models}
-    return {"tasks": write(state.plan or Plan()), **({"models": models} if models else {})}
+    return {"tasks": tasks, **({"models": models} if models else {})}
 
 
 async def _costs(state: State, context: Context) -> list[TaskCost]:
@@ -110,7 +119,7 @@ def _task_cost(task: Task, one: Cost) -> TaskCost:
 def _description(state: State, costs: Sequence[TaskCost], problem: str) -> str:
     """Return the question for people, in Markdown."""
     tasks = state.unfinished
-    names = {file.ref: file.name for file in files_of(state.messages)}
+    names = _names(state)
     head = f"Run {'this task' if len(tasks) == 1 else f'these {len(tasks)} tasks'}?"
     listed = "\n".join(f"- {task.id} {task.name}: {_inputs(task, names)}" for task in tasks)
     table = "\n".join(map(_row, (HEADER, ["---"] * len(HEADER), *map(cells, costs)))) if costs else ""

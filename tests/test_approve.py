@@ -20,8 +20,10 @@ from scripted import REQUEST, THREAD, context, echo, scripted, statuses
 from app.checkpoints import checkpoints
 from graph.agent import Agent, build
 from graph.context import Context
+from graph.files import message
 from graph.respond import answer_of
 from graph.state import Request, State
+from tools.artifacts import store
 
 Start = Callable[[Script], ChatServer]
 QWEN = "Qwen/Qwen2.5-Coder-1.5B-Instruct-GGUF"
@@ -60,10 +62,10 @@ class Run:
 
     def __init__(self, server: ChatServer, agent: Agent | None = None, **fields: Any) -> None:
         self.agent = agent or build(InMemorySaver())
-        self.context = context(server, **fields)
+        self.context, self.request = context(server, **fields), REQUEST
 
     async def start(self) -> dict[str, Any]:
-        return await self.agent.ainvoke(REQUEST, THREAD, context=self.context)
+        return await self.agent.ainvoke(self.request, THREAD, context=self.context)
 
     async def answer(self, answer: Any) -> dict[str, Any]:
         return await self.agent.ainvoke(Command(resume=answer), THREAD, context=self.context)
@@ -129,6 +131,19 @@ async def test_an_edited_plan_is_run(chat_server: Start) -> None:
     state = State(**await run.answer(edit(tasks=[args["tasks"][1]])))
     assert list(state.results) == ["1"]
     assert any("Question: edited" in said(body) for body in server.requests)
+
+
+async def test_files_are_called_by_name(chat_server: Start) -> None:
+    texts = (b"An older note.", b"A newer note.")
+    older, newer = [await asyncio.to_thread(store().put_bytes, text, "note.txt") for text in texts]
+    plan = [{"task": "summarization", "args": {"text": name}} for name in ("note.txt", "note (1).txt")]
+    run = Run(chat_server(scripted(plan, lambda body: "ok")), approve="plan")
+    run.request = Request(messages=[message("Sum them up.", [older, newer])])
+    args = args_of(await run.start())
+    assert [task["args"]["text"] for task in args["tasks"]] == ["note.txt", "note (1).txt"]
+    state = State(**await run.answer(edit(**args)))
+    assert state.plan
+    assert [task.inputs[0].value for task in state.plan.tasks] == [newer.ref, older.ref]
 
 
 async def test_an_edit_that_is_not_valid_is_asked_about_again(chat_server: Start) -> None:
