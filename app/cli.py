@@ -11,16 +11,20 @@ from dotenv import load_dotenv
 from app import keys, models
 from app.errors import Commands
 from app.options import (
+    Accept,
+    Approve,
     Artifacts,
     AsJson,
     Candidates,
     Device,
     DryRun,
+    Edit,
     Files,
     Mode,
     Model,
     OlderThan,
     Planners,
+    Reject,
     Request,
     Thread,
     ThreadOption,
@@ -35,7 +39,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Plan a request as a graph of Hugging Face tasks, run it with real models, and answer.",
-    epilog="Exit codes: 0 done; 1 the run or a task failed; 2 unusable command or input; 130 Ctrl-C.",
+    epilog="Exit codes: 0 done; 1 the run or a task failed; 2 unusable command or input; 3 it waits for approval; "
+    "130 Ctrl-C.",
 )
 
 
@@ -52,13 +57,14 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter per option
     mode: Mode = None,
     k: Candidates = None,
     device: Device = None,
+    approve: Approve = None,
     thread: ThreadOption = None,
     json: AsJson = False,
 ) -> None:
     """Plan a request, run it and answer."""
     from app.commands import run
 
-    run.start(request, file or [], options(model, planner, mode, k, device), thread, json)
+    run.start(request, file or [], options(model, planner, mode, k, device, approve), thread, json)
 
 
 @app.command()
@@ -83,26 +89,31 @@ def chat(  # noqa: PLR0913, PLR0917 - one parameter per option
     mode: Mode = None,
     k: Candidates = None,
     device: Device = None,
+    approve: Approve = None,
     thread: ThreadOption = None,
 ) -> None:
     """Talk in several turns; later ones can refer to earlier files and results."""
     from app.commands import chat
 
-    chat.start(file or [], options(model, planner, mode, k, device), thread)
+    chat.start(file or [], options(model, planner, mode, k, device, approve), thread)
 
 
 @app.command()
-def resume(
+def resume(  # noqa: PLR0913, PLR0917 - one parameter per option
     thread: Thread,
+    accept: Accept = False,
+    reject: Reject = None,
+    edit: Edit = None,
     model: Model = None,
     planner: Planners = None,
     mode: Mode = None,
     json: AsJson = False,
 ) -> None:
-    """Go on with a run that was stopped; what is finished is not done again."""
+    """Go on with a run that was stopped or waits for approval; what is finished is not done again."""
+    from app.answers import Answer
     from app.commands import run
 
-    run.resume(thread, options(model, planner, mode), json)
+    run.resume(thread, Answer(accept, reject, edit), options(model, planner, mode), json)
 
 
 @app.command()

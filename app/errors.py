@@ -8,8 +8,8 @@ from typer.core import TyperGroup
 
 from tools.errors import HuggingGPTError, InputError
 
-OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
-"""Exit codes: done; the run failed; the command or its input cannot be used; stopped by Ctrl-C."""
+OK, FAILED, USAGE, WAITS, INTERRUPTED = 0, 1, 2, 3, 130
+"""Exit codes: done; the run failed; the command or its input cannot be used; the plan waits for approval; Ctrl-C."""
 
 
 class Commands(TyperGroup):

@@ -1,6 +1,7 @@
 """Options that several commands have."""
 
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -20,6 +21,14 @@ class Where(StrEnum):
     LOCAL = "local"
     PROVIDERS = "providers"
     HYBRID = "hybrid"
+
+
+class Approval(StrEnum):
+    """What the user is asked about before tasks run."""
+
+    NEVER = "never"
+    PLAN = "plan"
+    MODELS = "models"
 
 
 Request = Annotated[str, typer.Argument(help="What you want, in plain words.", show_default=False)]
@@ -42,6 +51,16 @@ Candidates = Annotated[int | None, typer.Option("-k", min=1, max=50, help="Candi
 Device = Annotated[
     str | None, typer.Option("--device", help="Where local experts run: `cpu`, `cuda`, `cuda:1`, `mps`.")
 ]
+Approve = Annotated[
+    Approval | None,
+    typer.Option("--approve", help="Ask before tasks run: about the plan, or about plan and models."),
+]
+Accept = Annotated[bool, typer.Option("--accept", help="Let the plan run that waits for approval.")]
+Reject = Annotated[str | None, typer.Option("--reject", metavar="REASON", help="Reject that plan.")]
+Edit = Annotated[
+    Path | None,
+    typer.Option("--edit", metavar="FILE", help="Let it run as changed in this JSON file.", dir_okay=False),
+]
 ThreadOption = Annotated[str | None, typer.Option("--thread", help="Go on with this conversation.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 OlderThan = Annotated[
@@ -58,12 +77,13 @@ Artifacts = Annotated[
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")]
 
 
-def options(
+def options(  # noqa: PLR0913, PLR0917 - one parameter per option
     model: str | None = None,
     planner: Planner | None = None,
     mode: Where | None = None,
     k: int | None = None,
     device: str | None = None,
+    approve: Approval | None = None,
 ) -> dict[str, Any]:
     """Return the settings of a run that were given, by name; None leaves one as it is set elsewhere."""
     return {
@@ -72,4 +92,5 @@ def options(
         "mode": mode and mode.value,
         "k": k,
         "device": device,
+        "approve": approve and approve.value,
     }

@@ -4,19 +4,21 @@ from collections.abc import Iterator
 from typing import Any
 
 from graph.planners.wire import write
+from graph.question import Question
 from graph.respond import answer_of
 from graph.state import Assignment, Plan, State, TaskResult
 from tools.artifacts import store
 from tools.outputs import Artifact
 
 
-def report(thread: str, state: State, seconds: float) -> dict[str, Any]:
+def report(thread: str, state: State, seconds: float, interrupt: Question | None = None) -> dict[str, Any]:
     """Return all there is to say about a run.
 
     Args:
         thread: Name of the conversation.
         state: The state at the end.
         seconds: Wall-clock time of the run.
+        interrupt: What it waits for.
 
     Returns:
         A JSON object; `files` are absolute paths.
@@ -30,6 +32,7 @@ def report(thread: str, state: State, seconds: float) -> dict[str, Any]:
         "files": [path for _, path in files(state)],
         "usage": [call.model_dump() for call in state.usage],
         "seconds": round(seconds, 3),
+        "interrupt": interrupt,
     }
 
 

@@ -6,11 +6,11 @@ import secrets
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, cast
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.memory import InMemorySaver
-from langgraph.types import StateSnapshot
+from langgraph.types import Command, StateSnapshot
 
 from app.errors import INTERRUPTED, say
 from app.saver import checkpointer, place_of
@@ -18,6 +18,7 @@ from graph.agent import Agent, build
 from graph.context import Context
 from graph.events import DownloadEvent
 from graph.files import message
+from graph.question import Question
 from graph.state import Request, State
 from tools.artifacts import store
 from tools.assets import cancelled, on_progress
@@ -29,6 +30,8 @@ from tools.outputs import Artifact
 from tools.settings import settings
 
 T = TypeVar("T")
+Given = Request | Command[Any] | None
+"""What a run begins or goes on with."""
 STOP_SECONDS = 1.5
 """How long a stopped run may take to end by itself."""
 
@@ -66,11 +69,17 @@ def loop() -> Iterator[asyncio.Runner]:
             workers.shutdown()
 
 
-def complete(work: Coroutine[Any, Any, T], stopped: Callable[[str], object] = say) -> T:
-    """Run one coroutine to its end; as `loop`.
+def complete(work: Coroutine[Any, Any, T]) -> T:
+    """Run one coroutine to its end; as `stoppable`."""
+    with stoppable() as runner:
+        return runner.run(work)
+
+
+@contextmanager
+def stoppable(stopped: Callable[[str], object] = say) -> Iterator[asyncio.Runner]:
+    """Run coroutines as `loop`, until Ctrl-C ends the program.
 
     Args:
-        work: The coroutine.
         stopped: Tells the user that Ctrl-C came. Called at once, since what is running may not end in time.
 
     Raises:
@@ -78,7 +87,7 @@ def complete(work: Coroutine[Any, Any, T], stopped: Callable[[str], object] = sa
     """
     with loop() as runner:
         try:
-            return runner.run(work)
+            yield runner
         except KeyboardInterrupt:
             stopped("Stopped.")
             hurry()
@@ -128,15 +137,13 @@ async def taken(sources: Sequence[str]) -> list[Artifact]:
     return list(await asyncio.gather(*(ingest(source, kept) for source in sources)))
 
 
-async def follow(
-    agent: Agent, thread: str, given: Request | None, context: Context, listener: Listener
-) -> State:
-    """Run the graph on a thread to its end and report what happens.
+async def follow(agent: Agent, thread: str, given: Given, context: Context, listener: Listener) -> State:
+    """Run the graph on a thread to its end, or until it asks the user, and report what happens.
 
     Args:
         agent: The graph, with a checkpointer.
         thread: Name of the conversation.
-        given: The graph's input, or None to go on with what is unfinished.
+        given: The graph's input, an answer, or None to go on with what is unfinished.
         context: Settings of the run; kept with the thread for a later `resume`.
         listener: Is told everything as it happens.
 
@@ -200,6 +207,12 @@ def unfinished(snapshot: StateSnapshot) -> bool:
     nothing else, although its next step is still to come.
     """
     return bool(snapshot.tasks)
+
+
+def asked(snapshot: StateSnapshot) -> Question | None:
+    """Return what a thread waits for, when that is the user's approval."""
+    questions = (one.value for one in snapshot.interrupts)
+    return next((cast(Question, one) for one in questions if isinstance(one, dict) and "costs" in one), None)
 
 
 def state_of(snapshot: StateSnapshot) -> State:

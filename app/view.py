@@ -188,6 +188,17 @@ class View:
         self.console.print(text, end="", markup=False, highlight=False, soft_wrap=True)
         self._answer += text
 
+    def pause(self) -> None:
+        """Take the table away for a question."""
+        if self._live:
+            self._live.transient = True
+        self.stop()
+
+    def go_on(self) -> None:
+        """Show the table again after a question."""
+        if self._rows:
+            self._start()
+
     def _start(self) -> None:
         if self.console.is_terminal and not self.console.is_dumb_terminal and not self._live:
             self._live = Live(

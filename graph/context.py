@@ -16,6 +16,7 @@ from tools.settings import Variables
 PlannerName = Literal["auto", "retrieval", "llm"]
 EDITABLE = ("plan", "replan", "select", "respond", "report", "converse")
 """Prompts that a run may have in its own words: the field `plan_prompt` stands for `prompts/plan.md`."""
+Approval = Literal["never", "plan", "models"]
 
 
 def at(*nodes: str) -> dict[str, Any]:
@@ -96,6 +97,13 @@ class Context(Variables):
         title="Plans anew",
         description="How often a chat model that plans may plan the rest anew when tasks failed for good.",
         json_schema_extra=at("replan"),
+    )
+    approve: Approval = Field(
+        default="never",
+        title="Approval",
+        description="Whether the user is asked before tasks run: `plan` asks before models are chosen, `models` after "
+        "it, with downloads and memory.",
+        json_schema_extra=at("approve"),
     )
     cache_results: bool = Field(
         default=False,

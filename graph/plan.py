@@ -70,15 +70,23 @@ async def plan(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
     for note in notes:
         runtime.stream_writer(NoteEvent(type="note", text=note))
     # The reducers of these merge: only Overwrite clears what the turn before left there.
-    cleared = {"assignments": Overwrite({}), "results": Overwrite({}), "usage": Overwrite(usage)}
+    cleared = {
+        "assignments": Overwrite({}),
+        "results": Overwrite({}),
+        "usage": Overwrite(usage),
+        "approve": context.approve,
+        "edit": None,
+    }
     replans = context.max_replans if context.uses_llm_planner else 0
     moved = {"messages": rewritten} if rewritten else {}
     return {"plan": made, "notes": notes, "replans": replans, **cleared, **moved}
 
 
 def route(state: State) -> str:
-    """Go on to `select`, or straight to `respond` when there is nothing to run. Total and pure."""
-    return "select" if state.plan and state.plan.tasks else "respond"
+    """Go on to `select`, first to `approve` if wanted, or to `respond` with nothing to run. Total and pure."""
+    if not (state.plan and state.plan.tasks):
+        return "respond"
+    return "approve" if state.approve == "plan" else "select"
 
 
 async def _by_chat_model(state: State, runtime: Runtime[Context], notes: list[str]) -> Plan | None:

@@ -1,4 +1,4 @@
-"""Replan: when tasks failed for good, the planner learns why and may plan the rest in another way."""
+"""Replan: when tasks failed for good or the user rejected the plan, the planner learns why and plans the rest anew."""
 
 import asyncio
 import json
@@ -14,6 +14,7 @@ from graph.files import files_of
 from graph.history import shrink
 from graph.owners import check
 from graph.plan import FILES, understood
+from graph.plan import route as after_plan
 from graph.planners import llm
 from graph.planners.wire import PlanError, write
 from graph.state import Plan, State, Task
@@ -21,35 +22,44 @@ from prompts import render
 from tools.chat import chat_model
 from tools.errors import HuggingGPTError
 from tools.tasks import TASKS
+from tools.usage import recorded
 
 
 async def replan(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
-    """Have the chat model plan anew what failed; finished tasks keep their ids and results, and may be sources.
+    """Have the chat model plan anew what failed or was rejected.
+
+    Finished tasks keep their ids and results, and may be sources.
 
     Returns:
         The new plan with the results that stay; or only that no further plan is to be made, when there is none.
     """
     await check(file.ref for file in files_of(state.messages))
     kept = [task for task in _tasks(state) if not state.results[task.id].error]
-    try:
-        made = await _planned(state, context_of(runtime), kept)
-    except (HuggingGPTError, PlanError) as error:
-        note = f"The rest could not be planned anew: {error}"
-        return {"replans": 0, "notes": [*state.notes, _told(note, runtime)]}
+    with recorded("replan") as usage:
+        try:
+            made = await _planned(state, context_of(runtime), kept)
+        except (HuggingGPTError, PlanError) as error:
+            note = f"The rest could not be planned anew: {error}"
+            return {"replans": 0, "notes": [*state.notes, _told(note, runtime)], "usage": usage}
     if len(made.tasks) == len(kept):
-        return {"replans": 0}
-    note = _told(f"The rest was planned anew, since {_failures(state, ', ')}", runtime)
+        return {"replans": 0, "usage": usage}
+    said = _rejection(state)
+    note = f"{said} So another one was made." if said else _anew(state)
     return {
         "plan": made,
+        "assignments": Overwrite(
+            {task.id: state.assignments[task.id] for task in kept if task.id in state.assignments}
+        ),
         "results": Overwrite({task.id: state.results[task.id] for task in kept}),
-        "notes": [*state.notes, note],
+        "notes": [*state.notes, _told(note, runtime)],
         "replans": state.replans - 1,
+        "usage": usage,
     }
 
 
 def route(state: State) -> str:
-    """Go on to `select` with a new plan, else to `respond`. Total and pure."""
-    return "select" if state.unfinished else "respond"
+    """Go on with a new plan as after the first, else to `respond`. Total and pure."""
+    return after_plan(state) if state.unfinished else "respond"
 
 
 def _told(note: str, runtime: Runtime[Context]) -> str:
@@ -59,10 +69,12 @@ def _told(note: str, runtime: Runtime[Context]) -> str:
 
 async def _planned(state: State, context: Context, kept: list[Task]) -> Plan:
     chat = await chat_model(context.model, timeout=context.chat_timeout)
+    said = _rejection(state)
+    why = {"reason": said} if said else {"failed": _failures(state, "\n")}
     told = render(
-        "replan",
-        context.replan_prompt,
-        failed=_failures(state, "\n"),
+        "rejected" if said else "replan",
+        None if said else context.replan_prompt,
+        **why,
         finished="\n".join(f"- {task.id}: {task.name}" for task in kept) or "(none)",
         next=1 + max((int(task.id) for task in _tasks(state) if task.id.isdecimal()), default=-1),
     )
@@ -74,6 +86,16 @@ async def _planned(state: State, context: Context, kept: list[Task]) -> Plan:
 
 def _tasks(state: State) -> tuple[Task, ...]:
     return tuple(task for task in (state.plan or Plan()).tasks if task.id in state.results)
+
+
+def _anew(state: State) -> str:
+    return f"The rest was planned anew, since {_failures(state, ', ')}"
+
+
+def _rejection(state: State) -> str | None:
+    """Return why the user rejected the plan, or None when that is not why it is made anew."""
+    errors = (result.error for result in state.results.values())
+    return next((error.reason for error in errors if error and error.kind == "rejected"), None)
 
 
 def _failures(state: State, between: str) -> str:

@@ -160,11 +160,11 @@ def _fallbacks(done: Done, state: State) -> list[str]:
 
 
 def _failures(done: Done) -> list[str]:
-    failed = [(task, result) for task, result in done if result.error]
-    return [
-        f"Not done: {task.name} (task {task.id}). {result.error and result.error.reason}"
-        for task, result in failed
-    ]
+    by_reason: dict[str, list[str]] = {}
+    for task, result in done:
+        if result.error:
+            by_reason.setdefault(result.error.reason, []).append(f"{task.name} (task {task.id})")
+    return [f"Not done: {', '.join(tasks)}. {reason}" for reason, tasks in by_reason.items()]
 
 
 def _cut(text: str, length: int) -> str:

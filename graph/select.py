@@ -1,7 +1,7 @@
 """Select: a model for every task, from the candidates that can run here."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -16,7 +16,7 @@ from prompts import render
 from tools.chat import EMBEDDED, chat_model
 from tools.errors import HuggingGPTError
 from tools.experts.embedder import embed
-from tools.models import Model, shortlist, why_none
+from tools.models import Model, find, shortlist, why_none
 from tools.models.rank import ranked
 from tools.structured import ask_json, list_schema
 from tools.usage import recorded
@@ -34,27 +34,51 @@ Choices = dict[str, Choice]
 async def select(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
     """Assign models to all tasks of the plan in one call; no call where no task has two candidates.
 
+    A task that has models which can do it keeps them: the user, or an earlier plan, chose them.
+
     Returns:
         `{"assignments": {task id: assignment}}` and the chat calls made.
     """
-    context, plan = context_of(runtime), state.plan or Plan()
-    shortlists = await _shortlists(state, context)
+    context, kept = context_of(runtime), await _kept(state, context_of(runtime))
+    tasks = [task for task in (state.plan or Plan()).tasks if task.id not in kept]
+    shortlists = await _shortlists(state, tasks, context)
     chosen: Choices = {}
     with recorded("select") as usage:
         if context.model != EMBEDDED and any(len(models) > 1 for models in shortlists.values()):
             chosen = await _ranked(state, context, shortlists)
-    lacking = [task for task in plan.tasks if not shortlists[task.id]]
+    lacking = [task for task in tasks if not shortlists[task.id]]
     reasons = await asyncio.gather(*(asyncio.to_thread(_why_none, task, context) for task in lacking))
     assignments = {
+        **kept,
         **{id_: _assign(models, chosen.get(id_)) for id_, models in shortlists.items() if models},
         **{task.id: Assignment(reason=reason) for task, reason in zip(lacking, reasons, strict=True)},
     }
     return {"assignments": assignments, "usage": usage}
 
 
-async def _shortlists(state: State, context: Context) -> Shortlists:
-    """Return the candidates of every task. The Hub is asked about all task types at the same time."""
-    tasks = (state.plan or Plan()).tasks
+def route(state: State) -> str:
+    """Go on to `dispatch`, first to `approve` if the user wants to see the models. Total and pure."""
+    return "approve" if state.approve == "models" and state.unfinished else "dispatch"
+
+
+async def _kept(state: State, context: Context) -> dict[str, Assignment]:
+    """Return the assignments that are there already and can be used for their tasks."""
+    there = [
+        (task, assignment)
+        for task in (state.plan or Plan()).tasks
+        if (assignment := state.assignments.get(task.id)) and assignment.models
+    ]
+    found = await asyncio.gather(
+        *(asyncio.to_thread(find, task.name, chosen.models[0], context.mode, context.device)
+          for task, chosen in there)
+    )  # fmt: skip
+    return {
+        task.id: chosen for (task, chosen), model in zip(there, found, strict=True) if model and model.ways
+    }
+
+
+async def _shortlists(state: State, tasks: Sequence[Task], context: Context) -> Shortlists:
+    """Return the candidates of tasks. The Hub is asked about all task types at the same time."""
     names = list(dict.fromkeys(task.name for task in tasks))
     listed = await asyncio.gather(*(asyncio.to_thread(_candidates, name, context) for name in names))
     by_name = dict(zip(names, listed, strict=True))

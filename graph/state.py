@@ -7,9 +7,18 @@ from typing import Annotated, Literal, Self, TypeVar
 
 from langchain_core.messages import AnyMessage, convert_to_messages
 from langgraph.graph.message import add_messages
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, NonNegativeInt, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    NonNegativeInt,
+    model_validator,
+)
 
 from graph.channel import Checked
+from graph.context import Approval
 from tools.outputs import Output
 from tools.results import key_of
 from tools.tasks import TASKS, TaskRow
@@ -17,7 +26,7 @@ from tools.usage import ChatCall
 
 T = TypeVar("T")
 Status = Literal["ok", "failed", "skipped"]
-ErrorKind = Literal["input", "setup", "model", "transient", "internal", "source"]
+ErrorKind = Literal["input", "setup", "model", "transient", "internal", "source", "rejected"]
 
 
 class Frozen(BaseModel):
@@ -152,8 +161,9 @@ class TaskError(Frozen):
     source: str | None = None
     """Id of the failed task that this one needed; the task itself then was not tried."""
     kind: ErrorKind = "model"
-    """What would help: other input, another setting, another model, the same call later, a fix of this program, or the
-    source's own repair. The kind of the last failure where there were several."""
+    """What would help: other input, another setting, another model, the same call later, a fix of this program, the
+    source's own repair, or another plan, since the user rejected this one. The kind of the last failure where there
+    were several."""
 
 
 class TaskResult(Frozen):
@@ -180,10 +190,19 @@ class TaskResult(Frozen):
 
     @property
     def status(self) -> Status:
-        """`ok`, `failed`, or `skipped` because a source failed."""
+        """`ok`, `failed`, or `skipped` because a source failed or the user rejected the plan."""
         if self.error is None:
             return "ok"
-        return "skipped" if self.error.source else "failed"
+        return "skipped" if self.error.source or self.error.kind == "rejected" else "failed"
+
+
+class Edit(Frozen):
+    """The user's last answer about the plan, which could not be used."""
+
+    problem: str
+    """What is wrong with it, in a sentence."""
+    args: dict[str, JsonValue] = Field(default_factory=dict)
+    """The plan and models as the user changed them; empty when the answer was no edit."""
 
 
 def merge(old: Mapping[str, T], new: Mapping[str, T | None]) -> dict[str, T]:
@@ -232,6 +251,10 @@ class State(Response):
 
     replans: Annotated[int, Checked(NonNegativeInt)] = 0
     """How often the rest may still be planned anew in this turn, when tasks have failed."""
+    approve: Annotated[Approval, Checked(Approval)] = "never"
+    """What the user is asked about in this turn before tasks run."""
+    edit: Annotated[Edit | None, Checked] = None
+    """Why the user is asked once more; None when the last answer could be used."""
 
     @property
     def finished(self) -> dict[str, TaskResult]:

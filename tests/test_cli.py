@@ -98,7 +98,7 @@ def test_json_is_one_object_and_nothing_else(chat_server: Start, tmp_path: Path)
     assert process.returncode == 1
     assert stdout.count("\n") == 1
     value = json.loads(stdout)
-    keys = ["thread_id", "plan", "assignments", "results", "answer", "files", "usage", "seconds"]
+    keys = ["thread_id", "plan", "assignments", "results", "answer", "files", "usage", "seconds", "interrupt"]
     assert list(value) == keys
     assert [call["purpose"] for call in value["usage"]] == ["plan", "0", "1", "respond"]
     assert value["plan"] == [

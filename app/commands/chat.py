@@ -1,20 +1,21 @@
 """`chat`: several turns on one thread."""
 
+import asyncio
 import shlex
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import Any
 
 import typer
 
-from app import runs
-from app.errors import INTERRUPTED, say
+from app import approval, runs
+from app.errors import INTERRUPTED, WAITS, say
 from app.output import terminal
 from app.view import View
 from graph.agent import Agent
 from graph.context import Context
 from graph.files import files_of
-from graph.state import State
 from tools.errors import HuggingGPTError
 from tools.outputs import Artifact
 
@@ -31,7 +32,7 @@ def start(files: Sequence[str], options: Mapping[str, Any], thread: str | None) 
             conversation.files += runner.run(runs.taken(files))
             say(f"Thread {name}. {HELP}")
             while (line := _read()) is not None:
-                runner.run(conversation.hear(line))
+                conversation.hear(line, runner)
         except KeyboardInterrupt:
             runs.hurry()
             kept = shlex.quote(name)
@@ -48,25 +49,37 @@ class _Conversation:
         self.thread, self.context, self.agent = thread, context, agent
         self.files: list[Artifact] = []
 
-    async def hear(self, line: str) -> None:
-        """Do what a line says; what is wrong with it is told, and the conversation goes on."""
+    def hear(self, line: str, runner: asyncio.Runner) -> None:
+        """Do what a line says; what is wrong with it is told, and the conversation goes on.
+
+        Raises:
+            Exit: The plan waits for approval, and nobody can be asked.
+        """
         try:
             if line.startswith("/file "):
-                self.files += await runs.taken([line.removeprefix("/file ").strip()])
+                self.files += runner.run(runs.taken([line.removeprefix("/file ").strip()]))
             elif line.startswith("/"):
                 say(HELP)
             elif line:
-                await self._turn(line)
+                self._turn(line, runner)
         except HuggingGPTError as error:
             say(f"Error: {error}")
 
-    async def _turn(self, line: str) -> State:
+    def _turn(self, line: str, runner: asyncio.Runner) -> None:
         given, self.files = runs.request_of(line, self.files), []
         with View(terminal()) as shown:
             shown.know(files_of(given.messages))
-            state = await runs.follow(self.agent, self.thread, given, self.context, shown)
+
+            def follow(given: runs.Given) -> Coroutine[Any, Any, approval.Paused]:
+                return approval.followed(self.agent, self.thread, given, self.context, shown)
+
+            going = approval.Going(runner, self.context, shown, follow)
+            state, question = going.settled(runner.run(follow(given)))
             shown.end(self.thread, state)
-        return state
+        if question:
+            say(approval.hint(self.thread))
+            if not sys.stdin.isatty():
+                raise typer.Exit(WAITS)
 
 
 def _read() -> str | None:

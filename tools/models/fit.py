@@ -79,9 +79,13 @@ def _gate(case: Case) -> str | None:
     return "Its terms must be accepted on its page first; then set HF_TOKEN."
 
 
+def memory_of(parameters: int, device: str) -> int:
+    """Return how many bytes a model of so many parameters holds on a device of torch while it works."""
+    return int(parameters * (2 if on_gpu(device) else 4) * OVERHEAD)
+
+
 def _memory(case: Case) -> str | None:
-    bytes_each = 2 if on_gpu(case.device) else 4
-    needed, room = (case.model.parameters or 0) * bytes_each * OVERHEAD, budget(case.device)
+    needed, room = memory_of(case.model.parameters or 0, case.device), budget(case.device)
     if needed <= room:
         return None
     return f"It needs {_gb(needed)} of memory and may take {_gb(room)} (HUGGINGGPT_MEMORY_GB)."

@@ -9,7 +9,8 @@ import httpx
 
 from tools.download import Tracker, cancelled, on_progress
 from tools.errors import HuggingGPTError, ModelError, SetupError, TransientError
-from tools.hub import token
+from tools.hf_http import within
+from tools.hub import HUB_SECONDS, token, trouble
 from tools.models.cached import folder_of
 
 WEIGHTS = {"speechbrain": (".ckpt",), "skops": (".skops",)}
@@ -20,6 +21,8 @@ NOTES = ("README", "LICENSE", "training_args", "trainer_state")
 """How names of files begin that are of no use."""
 VARIANTS = (".fp16", ".bf16", ".non_ema", ".fp32", ".ema_only")
 """Marks of weights that are there in several formats."""
+_expected: dict[tuple[str, str | None, str], int] = {}
+"""What the Hub told of sizes in this process, by repository, commit and engine."""
 
 
 def fetch(repo: str, revision: str | None, engine: str) -> Path:
@@ -52,8 +55,29 @@ def fetch(repo: str, revision: str | None, engine: str) -> Path:
         raise _explained(error, repo) from error
 
 
-def _fetched(repo: str, revision: str | None, engine: str, tracker: Tracker) -> Path:
-    from huggingface_hub import HfApi, snapshot_download
+def expected(repo: str, revision: str | None, engine: str) -> int | None:
+    """Return how many bytes `fetch` would bring here; None when the Hub does not tell. Blocking, for seconds at most.
+
+    Args:
+        repo: Hub id.
+        revision: Commit; None for the newest.
+        engine: Key of `ENGINES`.
+    """
+    if folder_of(repo, revision):
+        return 0
+    key = (repo, revision, engine)
+    if key not in _expected and trouble() is None:
+        try:
+            _, files = within(lambda: _needed(*key), HUB_SECONDS)
+        except (httpx.HTTPError, OSError, ValueError):
+            return None
+        _expected[key] = sum(files.values())
+    return _expected.get(key)
+
+
+def _needed(repo: str, revision: str | None, engine: str) -> tuple[str | None, dict[str, int]]:
+    """Return the commit and the files that an engine needs of it, with their sizes in bytes."""
+    from huggingface_hub import HfApi
 
     api = HfApi(token=token())
     commit = revision or api.model_info(repo).sha
@@ -62,7 +86,13 @@ def _fetched(repo: str, revision: str | None, engine: str, tracker: Tracker) -> 
         for file in api.list_repo_tree(repo, recursive=True, revision=commit)
         if hasattr(file, "size")
     }
-    files = chosen(listed, engine)
+    return commit, chosen(listed, engine)
+
+
+def _fetched(repo: str, revision: str | None, engine: str, tracker: Tracker) -> Path:
+    from huggingface_hub import snapshot_download
+
+    commit, files = _needed(repo, revision, engine)
     if not any(PurePosixPath(name).suffix in WEIGHTS.get(engine, (".safetensors",)) for name in files):
         raise ModelError(f"{repo} has no weights that can be loaded safely.")
     _check_room(repo, sum(files.values()))
