@@ -151,6 +151,8 @@ def test_the_drawing_has_the_edges_that_are_taken() -> None:
     assert edges >= {("dispatch", "execute"), ("execute", "dispatch"), ("dispatch", "respond")}
     assert {edge.source for edge in graph.get_graph().edges if edge.conditional} == {
         "plan",
+        "select",
+        "approve",
         "dispatch",
         "replan",
     }
