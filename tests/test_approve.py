@@ -191,6 +191,14 @@ async def test_models_of_tasks_that_an_edit_adds_are_shown_first(chat_server: St
     assert statuses(state) == {"0": "ok", "1": "ok"}
 
 
+async def test_a_task_of_another_type_needs_other_models(chat_server: Start) -> None:
+    run = Run(chat_server(tasks("one")), approve="models", k=5)
+    args = args_of(await run.start())
+    other = {"task": "text-to-video", "id": 0, "args": {"text": "a cat"}}
+    asked = question_of(await run.answer(edit(**{**args, "tasks": [other]})))
+    assert "no model for text-to-video" in asked["action_requests"][0]["description"]
+
+
 def planning(*plans: list[dict[str, Any]]) -> Script:
     left = iter(plans)
 
@@ -244,7 +252,8 @@ async def test_what_is_planned_after_failures_is_asked_about(chat_server: Start)
     asked = question_of(await run.answer(APPROVE))
     assert [one["task"] for one in asked["costs"]] == ["2"], "task 0 is done"
     assert [one["id"] for one in asked["action_requests"][0]["args"]["tasks"]] == [0, 2]
-    assert statuses(State(**await run.answer(APPROVE))) == {"0": "ok", "2": "ok"}
+    left = asked["action_requests"][0]["args"]["tasks"][1:]
+    assert statuses(State(**await run.answer(edit(tasks=left)))) == {"0": "ok", "2": "ok"}
     assert sum("Question: fine\n" in said(body) for body in server.requests) == 1
 
 
