@@ -18,8 +18,10 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import empty_checkpoint
 from pydantic import SecretStr
 from test_cli_kill import ROOT, TASKS, command
+from typer.testing import CliRunner
 
 from app import runs
+from app.cli import app
 from app.postgres import postgres
 from app.saver import checkpointer
 from graph.files import files_of
@@ -85,6 +87,16 @@ async def test_a_database_that_cannot_be_used_is_named_without_its_password(
     assert "HUGGINGGPT_DATABASE_URL" in str(caught.value)
     assert reason in str(caught.value)
     assert "geh" not in f"{caught.value!r} {caught.value.__cause__!r} {settings()!r}"
+
+
+def test_doctor_asks_the_database(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for url, found in (
+        (database, "ok  database HUGGINGGPT_DATABASE_URL: answers"),
+        (f"{database}_", "no  database"),
+    ):
+        monkeypatch.setenv("HUGGINGGPT_DATABASE_URL", url)
+        settings.cache_clear()
+        assert found in CliRunner().invoke(app, ["doctor"]).output
 
 
 async def test_without_a_database_the_file_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ from rich.markup import escape
 
 from app.errors import FAILED
 from app.output import terminal
+from app.saver import checkpointer
 from tools.artifacts import ArtifactStore
 from tools.assets import ASSETS, is_cached
 from tools.errors import SetupError
@@ -54,6 +55,8 @@ def start() -> None:
 def checks(settings: Settings) -> Iterator[Check]:
     """Look at everything in turn."""
     yield from _folders(settings)
+    if settings.database_url:
+        yield _database()
     yield from _libraries()
     yield from _models()
     yield from _keys(settings)
@@ -78,6 +81,18 @@ def _space(folder: Path) -> Check:
     free = shutil.disk_usage(folder).free / 1e9
     mend = f"All embedded models need {NEEDED_GB:g} GB: make room or set HUGGINGGPT_CACHE_DIR to another disk"
     return Check("disk space for models", free >= NEEDED_GB, f"{free:.1f} GB free", mend)
+
+
+def _database() -> Check:
+    async def opened() -> None:
+        async with checkpointer():
+            pass
+
+    try:
+        runs.complete(opened())
+    except SetupError as error:
+        return Check("database HUGGINGGPT_DATABASE_URL", False, str(error), essential=True)
+    return Check("database HUGGINGGPT_DATABASE_URL", True, "answers")
 
 
 def _libraries() -> Iterator[Check]:
