@@ -11,6 +11,7 @@ import httpx
 import typer
 from rich.markup import escape
 
+from app import runs
 from app.errors import FAILED
 from app.output import terminal
 from app.saver import checkpointer
