@@ -93,8 +93,8 @@ async def _by_chat_model(state: State, runtime: Runtime[Context], notes: list[st
     """Return the chat model's plan, or None with a note when it has no usable one."""
     context = context_of(runtime)
     chat = telling(await chat_model(context.model, timeout=context.chat_timeout), runtime.stream_writer)
-    request, files = understood(state.conversation)
-    history = await asyncio.to_thread(shrink, state.conversation, request)
+    request, files = understood(state.messages)
+    history = await asyncio.to_thread(shrink, state.messages, request)
     # A shorter prompt is not worth fetching a model for.
     near = embed if await asyncio.to_thread(is_cached, ASSET) else None
     try:
@@ -107,8 +107,8 @@ async def _by_chat_model(state: State, runtime: Runtime[Context], notes: list[st
 
 
 async def _by_retrieval(state: State) -> Plan:
-    request, files = understood(state.conversation)
-    meant, earlier = files_meant(request, files, state.conversation), earlier_results(state.conversation[:-1])
+    request, files = understood(state.messages)
+    meant, earlier = files_meant(request, files, state.messages), earlier_results(state.messages[:-1])
 
     async def planned(request: str) -> Plan:
         return await retrieval.plan(request, meant, TASKS, embed, earlier)

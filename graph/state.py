@@ -32,7 +32,7 @@ ErrorKind = Literal["input", "setup", "model", "transient", "internal", "source"
 class Frozen(BaseModel):
     """Base of all values that move through the graph: immutable, with no unknown fields."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Input(Frozen):
