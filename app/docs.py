@@ -1,10 +1,12 @@
-"""Writes docs/tasks.md from the tables: `python -m app.docs`."""
+"""Writes docs/tasks.md from the tables, and the drawing of the graph into README.md: `python -m app.docs`."""
 
 import re
 import tomllib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from app.drawing import with_drawing
+from graph.agent import graph
 from tools.assets import ASSETS
 from tools.experts.engine import Engine
 from tools.experts.engines import CHAT_TASKS, ENGINES
@@ -13,6 +15,7 @@ from tools.tasks import TASKS, Slot, TaskRow
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "tasks.md"
+README = ROOT / "README.md"
 HEAD = """\
 # Tasks
 
@@ -40,6 +43,11 @@ def page() -> str:
         ("Engine", "Library", "Extra", "Models of"), (_engine(*item) for item in ENGINES.items())
     )
     return "\n".join((HEAD, *tasks, "", ENGINE_HEAD, *engines, ""))
+
+
+def readme() -> str:
+    """Return README.md with the graph drawn as it is."""
+    return with_drawing(README.read_text("utf-8"), graph.get_graph())
 
 
 def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
@@ -94,5 +102,6 @@ def _extra(engine: Engine) -> str:
 
 
 if __name__ == "__main__":
-    PAGE.write_text(page(), "utf-8")
-    print(f"{PAGE} is written.")
+    for path, text in ((PAGE, page()), (README, readme())):
+        path.write_text(text, "utf-8")
+        print(f"{path} is written.")

@@ -55,7 +55,7 @@ def path_of(file: Artifact) -> str:
 
 def has_failed(state: State) -> bool:
     """Tell whether any task of the plan ended without an output."""
-    return any(result.error for result in state.results.values())
+    return any(result.error for _, result in in_order(state))
 
 
 def _files(result: TaskResult) -> Iterator[Artifact]:

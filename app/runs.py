@@ -13,7 +13,6 @@ from typing import Any, Protocol, TypeVar, cast
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command, StateSnapshot
-from pydantic import ValidationError
 
 from app.checkpoints import checkpoints
 from app.errors import INTERRUPTED, say
@@ -30,7 +29,7 @@ from tools.errors import InputError, SetupError
 from tools.experts import processes, workers
 from tools.ingest import ingest
 from tools.outputs import Artifact
-from tools.settings import Settings, settings
+from tools.settings import settings
 
 T = TypeVar("T")
 Given = Request | Command[Any] | None
@@ -57,33 +56,9 @@ def context_of(options: Mapping[str, Any]) -> Context:
     Raises:
         InputError: An option, or a variable of the environment, has no valid value.
     """
-    checked()
-    with valid():
-        context = Context(**{name: value for name, value in options.items() if value is not None})
+    context = Context(**{name: value for name, value in options.items() if value is not None})
     check_name(context.model)
     return context
-
-
-@contextmanager
-def valid() -> Iterator[None]:
-    """Tell a setting that is not valid in a sentence, without repeating its value, which may be secret."""
-    try:
-        yield
-    except ValidationError as error:
-        first = error.errors(include_input=False)[0]
-        name = str(first["loc"][0]) if first["loc"] else "setting"
-        variable = name.upper() if name.isupper() else f"HUGGINGGPT_{name.upper()}"
-        raise InputError(f"The setting {name} ({variable}) is not valid: {first['msg']}.") from None
-
-
-def checked() -> Settings:
-    """Return the settings of this process.
-
-    Raises:
-        InputError: One of them is not valid.
-    """
-    with valid():
-        return settings()
 
 
 @contextmanager
@@ -137,7 +112,7 @@ async def opened() -> AsyncIterator[Agent]:
     Raises:
         SetupError: The checkpoints cannot be read or written.
     """
-    file = checked().data_dir / "checkpoints.sqlite"
+    file = settings().data_dir / "checkpoints.sqlite"
     try:
         await asyncio.to_thread(file.parent.mkdir, parents=True, exist_ok=True)
     except OSError as error:
@@ -172,7 +147,6 @@ def request_of(text: str, files: Sequence[Artifact]) -> Request:
 
 async def taken(sources: Sequence[str]) -> list[Artifact]:
     """Return files and addresses the user named as artifacts, in their order."""
-    checked()
     kept = await asyncio.to_thread(store)
     return list(await asyncio.gather(*(ingest(source, kept) for source in sources)))
 
@@ -191,7 +165,7 @@ async def follow(agent: Agent, thread: str, given: Given, context: Context, list
         The state at the end.
     """
     config = config_of(thread)
-    config["metadata"] = context.model_dump(mode="json")
+    config["metadata"] = context.record()
     stop = threading.Event()
     cancelled.set(stop)
     on_progress.set(_reporter(listener))

@@ -78,8 +78,7 @@ class View:
         self.know(files_of(state.messages))
         self._planned(state.plan or Plan())
         self._assigned(state.assignments)
-        for id_, result in state.results.items():
-            self._ended(id_, result)
+        self._all_ended(state.finished)
 
     def show(self, state: State) -> None:
         """Show a thread's plan with models and statuses; `end` shows what came out."""
@@ -104,8 +103,10 @@ class View:
     def _updated(self, update: Mapping[str, Any]) -> None:
         for part in update.values():
             for key, show in self._shows().items():
-                if isinstance(part, Mapping) and part.get(key):
-                    show(part[key])
+                value = part.get(key) if isinstance(part, Mapping) else None
+                # A plan overwrites all assignments and results with those that stay: none in a new turn.
+                if value := value.value if isinstance(value, Overwrite) else value:
+                    show(value)
 
     def _shows(self) -> dict[str, Callable[[Any], None]]:
         return {"plan": self._planned, "assignments": self._assigned, "results": self._all_ended}
@@ -123,13 +124,12 @@ class View:
             self._start()
 
     def _assigned(self, assignments: Mapping[str, Assignment]) -> None:
-        for id_, assignment in assignments.items():
-            if self._rows[id_].seconds is None:
-                self._rows[id_].model = assignment.models[0] if assignment.models else ""
+        for id_, row in self._rows.items():
+            if row.seconds is None and id_ in assignments:
+                row.model = next(iter(assignments[id_].models), "")
 
-    def _all_ended(self, results: Any) -> None:
-        # A plan overwrites all results with those that stay: none in a new turn.
-        for id_, result in (results.value if isinstance(results, Overwrite) else results).items():
+    def _all_ended(self, results: Mapping[str, TaskResult]) -> None:
+        for id_, result in results.items():
             self._ended(id_, result)
         if all(row.seconds is not None for row in self._rows.values()):
             self.stop()

@@ -39,7 +39,7 @@ from graph import execute, plan, replan
 from graph.agent import NODES, Agent, build
 from graph.context import Context
 from graph.nodes import Node
-from graph.state import Plan, Request, State
+from graph.state import Plan, Request, Response, State
 from tools.artifacts import store
 from tools.settings import settings
 
@@ -87,7 +87,7 @@ def waves(checkpointer: BaseCheckpointSaver[str] | None) -> Agent:
             sends if isinstance(sends, str) else [send for send in sends if send.arg["task"]["id"] in ready]
         )
 
-    builder = StateGraph(State, context_schema=Context, input_schema=Request, output_schema=State)
+    builder = StateGraph(State, context_schema=Context, input_schema=Request, output_schema=Response)
     for name, function in NODES.items():
         builder.add_node(name, Node(function))
     builder.add_edge(START, "plan")

@@ -8,7 +8,7 @@ from graph import approve, execute, plan, replan, select
 from graph.context import Context
 from graph.nodes import Function, Node
 from graph.respond import respond
-from graph.state import Request, State
+from graph.state import Request, Response, State
 
 NODES: dict[str, Function] = {
     "plan": plan.plan,
@@ -19,7 +19,7 @@ NODES: dict[str, Function] = {
     "replan": replan.replan,
     "respond": respond,
 }
-Agent = CompiledStateGraph[State, Context, Request, State]
+Agent = CompiledStateGraph[State, Context, Request, Response]
 
 
 def build(checkpointer: BaseCheckpointSaver[str] | None = None) -> Agent:
@@ -28,15 +28,13 @@ def build(checkpointer: BaseCheckpointSaver[str] | None = None) -> Agent:
     Args:
         checkpointer: Keeps every step so that a run can be resumed and inspected; LangGraph Server brings its own.
     """
-    builder = StateGraph(State, context_schema=Context, input_schema=Request, output_schema=State)
+    builder = StateGraph(State, context_schema=Context, input_schema=Request, output_schema=Response)
     for name, function in NODES.items():
         builder.add_node(name, Node(function))
     builder.add_edge(START, "plan")
     builder.add_conditional_edges("plan", plan.route, ["select", "approve", "respond"])
     builder.add_conditional_edges("select", select.route, ["approve", "dispatch"])
-    builder.add_conditional_edges(
-        "approve", approve.route, ["approve", "select", "dispatch", "replan", "respond"]
-    )
+    builder.add_conditional_edges("approve", approve.route, ["approve", "select", "dispatch"])
     builder.add_conditional_edges("dispatch", execute.route, ["execute", "replan", "respond"])
     builder.add_edge("execute", "dispatch")
     builder.add_conditional_edges("replan", replan.route, ["select", "approve", "respond"])

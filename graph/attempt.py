@@ -131,14 +131,17 @@ async def attempt(
     while going and tried.model:
         outcome = await _call(task, tried.model, sources, context)
         if isinstance(outcome, Output):
-            seconds = time.monotonic() - start
+            seconds = round(time.monotonic() - start, 3)
             done = {"output": outcome, "model": tried.model, "failures": tuple(tried.reasons)}
             return TaskResult(**done, attempts=len(tried.reasons) + 1, seconds=seconds)
         tried.failed(outcome)
         going = await _goes_on(tried, context.max_attempts)
     error = TaskError(reason=" ".join(dict.fromkeys(tried.reasons)) or assignment.reason, kind=tried.kind)
     return TaskResult(
-        error=error, model=tried.model, attempts=len(tried.reasons), seconds=time.monotonic() - start
+        error=error,
+        model=tried.model,
+        attempts=len(tried.reasons),
+        seconds=round(time.monotonic() - start, 3),
     )
 
 

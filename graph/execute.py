@@ -15,7 +15,7 @@ from graph.attempt import attempt
 from graph.board import Board, End, board_of
 from graph.context import Context, context_of
 from graph.events import ended, queued
-from graph.state import Assignment, Frozen, State, Task, TaskError, TaskResult
+from graph.state import Assignment, Frozen, Plan, State, Task, TaskError, TaskResult
 from tools.usage import ChatCall, recorded
 
 NOT_ASSIGNED = Assignment(reason="No model was chosen for this task.")
@@ -38,22 +38,19 @@ async def dispatch(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
 
 def route(state: State) -> list[Send] | str:
     """Send every unfinished task, sources first; with none left go on. Total and pure."""
-    if sends := [Send("execute", _call(state, task)) for task in state.unfinished]:
+    known = state.finished
+    tasks = (task for task in (state.plan or Plan()).ordered() if task.id not in known)
+    if sends := [Send("execute", _call(state, task, known)) for task in tasks]:
         return sends
-    return next_stage(state)
-
-
-def next_stage(state: State) -> str:
-    """Return what comes when no task is left: another plan where some failed and one may be made, else the answer."""
-    failed = any(result.error for result in state.results.values())
+    failed = any(result.error for result in known.values())
     return "replan" if failed and state.replans else "respond"
 
 
-def _call(state: State, task: Task) -> dict[str, Any]:
+def _call(state: State, task: Task, known: Sources) -> dict[str, Any]:
     call = Call(
         task=task,
         assignment=state.assignments.get(task.id, NOT_ASSIGNED),
-        known={id_: state.results[id_] for id_ in task.dep if id_ in state.results},
+        known={id_: known[id_] for id_ in task.dep if id_ in known},
     )
     return call.model_dump(mode="json", exclude_defaults=True)
 
@@ -99,14 +96,18 @@ async def _run(
     call: Call, sources: Sources | None, board: Board, end: End, runtime: Runtime[Context]
 ) -> None:
     """Settle the task's end: skipped, what an earlier execution made of the same inputs, or what it makes now."""
-    known = None if sources is None else _skip(sources) or await board.kept.found(call.task, sources)
-    if sources is None or known:
-        end.set_result(known)
+    if sources is None:
+        end.set_result(None)
         return
-    result = await attempt(call.task, call.assignment, sources, context_of(runtime), runtime.stream_writer)
+    known = _skip(sources) or await board.kept.found(call.task, sources)
+    result = known or await attempt(
+        call.task, call.assignment, sources, context_of(runtime), runtime.stream_writer
+    )
+    result = result.model_copy(update={"digest": call.task.digest(sources)})
     # Whoever waits for it starts before it is written.
     end.set_result(result)
-    await board.kept.keep(call.task, sources, result)
+    if not known:
+        await board.kept.keep(call.task, result)
 
 
 def _skip(sources: Sources) -> TaskResult | None:

@@ -12,17 +12,9 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from langgraph.runtime import ExecutionInfo
 from pydantic import ValidationError
 
-from graph.state import Frozen, Task, TaskResult
+from graph.state import Task, TaskResult
 from tools import results
 from tools.results import is_whole, key_of
-
-
-class KeptResult(Frozen):
-    """What is kept of a task."""
-
-    key: str
-    """Digest of the task and the outputs it was made of."""
-    result: TaskResult
 
 
 class Kept:
@@ -64,30 +56,25 @@ class Kept:
 
     def result_of(self, id_: str) -> TaskResult | None:
         """Return what an earlier execution of a task came to, whatever its inputs were."""
-        found = self._read(id_)
-        return found.result if found else None
-
-    async def found(self, task: Task, sources: Mapping[str, TaskResult]) -> TaskResult | None:
-        """Return what an earlier execution made of the same inputs, if its files are still in the store."""
-        found = self._read(task.id)
-        if found is None or found.result.output is None or found.key != _key(task, sources):
-            return None
-        whole = await asyncio.to_thread(is_whole, found.result.output)
-        return found.result if whole else None
-
-    async def keep(self, task: Task, sources: Mapping[str, TaskResult], result: TaskResult) -> None:
-        """Keep a result; a failure is not kept, since another try may do better."""
-        if self._superstep and result.output:
-            text = KeptResult(key=_key(task, sources), result=result).model_dump_json(exclude_defaults=True)
-            await asyncio.to_thread(results.keep, self._superstep, task.id, text)
-
-    def _read(self, id_: str) -> KeptResult | None:
         text = self._found.get(id_)
         try:
-            return KeptResult.model_validate_json(text) if text else None
+            return TaskResult.model_validate_json(text) if text else None
         except ValidationError:
             # Another version wrote it.
             return None
+
+    async def found(self, task: Task, sources: Mapping[str, TaskResult]) -> TaskResult | None:
+        """Return what an earlier execution made of the same inputs, if its files are still in the store."""
+        found = self.result_of(task.id)
+        if found is None or found.output is None or found.digest != task.digest(sources):
+            return None
+        return found if await asyncio.to_thread(is_whole, found.output) else None
+
+    async def keep(self, task: Task, result: TaskResult) -> None:
+        """Keep a result; a failure is not kept, since another try may do better."""
+        if self._superstep and result.output:
+            text = result.model_dump_json(exclude_defaults=True)
+            await asyncio.to_thread(results.keep, self._superstep, task.id, text)
 
 
 def superstep_of(info: ExecutionInfo) -> str | None:
@@ -98,10 +85,3 @@ def superstep_of(info: ExecutionInfo) -> str | None:
 def turn_of(info: ExecutionInfo) -> str:
     """Return the folder of a turn's results: the next turn on the same thread empties it."""
     return key_of(info.thread_id, info.checkpoint_ns.rpartition("|")[0])[:32]
-
-
-def _key(task: Task, sources: Mapping[str, TaskResult]) -> str:
-    outputs = {
-        id_: source.output and source.output.model_dump(mode="json") for id_, source in sources.items()
-    }
-    return key_of(task.model_dump(mode="json"), outputs)

@@ -44,7 +44,8 @@ async def plan(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
         InputError: The request is empty, or needs a file that was not given.
         SetupError: The chat model that plans cannot be reached as it is configured.
     """
-    if not state.messages or not (str(state.messages[-1].text).strip() or files_of(state.messages[-1:])):
+    asked = state.conversation[-1:]
+    if not any(str(message.text).strip() for message in asked) and not files_of(asked):
         raise InputError("The request is empty: say what you want to have done.")
     context = context_of(runtime)
     # What most tasks need starts while the plan is being made.
@@ -59,8 +60,13 @@ async def plan(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
     made = made or await _by_retrieval(state)
     for note in notes:
         runtime.stream_writer(NoteEvent(type="note", text=note))
-    # The reducers of `results` and `usage` merge: only Overwrite clears what the turn before left there.
-    cleared = {"assignments": {}, "results": Overwrite({}), "usage": Overwrite(usage), "edit": None}
+    # The reducers of these merge: only Overwrite clears what the turn before left there.
+    cleared = {
+        "assignments": Overwrite({}),
+        "results": Overwrite({}),
+        "usage": Overwrite(usage),
+        "edit": None,
+    }
     replans = context.max_replans if context.uses_llm_planner else 0
     return {"plan": made, "notes": notes, "replans": replans, "approve": context.approve, **cleared}
 
@@ -76,12 +82,12 @@ async def _by_chat_model(state: State, runtime: Runtime[Context], notes: list[st
     """Return the chat model's plan, or None with a note when it has no usable one."""
     context = context_of(runtime)
     chat = telling(await chat_model(context.model, timeout=context.chat_timeout), runtime.stream_writer)
-    request, files = understood(state.messages)
-    history = await asyncio.to_thread(shrink, state.messages, request)
+    request, files = understood(state.conversation)
+    history = await asyncio.to_thread(shrink, state.conversation, request)
     # A shorter prompt is not worth fetching a model for.
     near = embed if await asyncio.to_thread(is_cached, ASSET) else None
     try:
-        return await llm.plan(chat, history, files[-FILES:], TASKS, embed=near)
+        return await llm.plan(chat, history, files[-FILES:], TASKS, embed=near, prompt=context.plan_prompt)
     except PlanError as error:
         notes.append(f"{context.model} gave no usable plan ({error}), so the retrieval planner made it.")
     except ModelError as error:
@@ -90,9 +96,11 @@ async def _by_chat_model(state: State, runtime: Runtime[Context], notes: list[st
 
 
 async def _by_retrieval(state: State) -> Plan:
-    request, files = understood(state.messages)
-    earlier = earlier_results(state.messages[:-1])
-    return await retrieval.plan(request, files_meant(request, files, state.messages), TASKS, embed, earlier)
+    request, files = understood(state.conversation)
+    earlier = earlier_results(state.conversation[:-1])
+    return await retrieval.plan(
+        request, files_meant(request, files, state.conversation), TASKS, embed, earlier
+    )
 
 
 def understood(messages: Sequence[BaseMessage]) -> tuple[str, list[Artifact]]:

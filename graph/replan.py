@@ -44,7 +44,9 @@ async def replan(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
     note = f"{said} So another one was made." if said else _anew(state)
     return {
         "plan": made,
-        "assignments": {task.id: state.assignments[task.id] for task in kept if task.id in state.assignments},
+        "assignments": Overwrite(
+            {task.id: state.assignments[task.id] for task in kept if task.id in state.assignments}
+        ),
         "results": Overwrite({task.id: state.results[task.id] for task in kept}),
         "notes": [*state.notes, _told(note, runtime)],
         "replans": state.replans - 1,
@@ -68,14 +70,15 @@ async def _planned(state: State, context: Context, kept: list[Task]) -> Plan:
     why = {"reason": said} if said else {"failed": _failures(state, "\n")}
     told = render(
         "rejected" if said else "replan",
+        None if said else context.replan_prompt,
         **why,
         finished="\n".join(f"- {task.id}: {task.name}" for task in kept) or "(none)",
         next=1 + max((int(task.id) for task in _tasks(state) if task.id.isdecimal()), default=-1),
     )
-    request, files = understood(state.messages)
-    history = await asyncio.to_thread(shrink, state.messages, request)
+    request, files = understood(state.conversation)
+    history = await asyncio.to_thread(shrink, state.conversation, request)
     history += [AIMessage(json.dumps({"tasks": write(state.plan or Plan())})), HumanMessage(told)]
-    return await llm.plan(chat, history, files[-FILES:], TASKS, kept)
+    return await llm.plan(chat, history, files[-FILES:], TASKS, kept, prompt=context.plan_prompt)
 
 
 def _tasks(state: State) -> tuple[Task, ...]:

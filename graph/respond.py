@@ -102,9 +102,15 @@ async def _report(state: State, context: Context, done: Done) -> AIMessage:
         # A single result is the answer; the embedded model would only shorten it, or make something up.
         return AIMessage("".join(outputs))
     limits = LIMITS.get(context.model, OTHER_LIMITS)
-    told = render("report", request=as_text(state.messages[-1]).text, results=digest(done, limits))
+    told = render(
+        "report",
+        context.report_prompt,
+        request=as_text(state.conversation[-1]).text,
+        results=digest(done, limits),
+    )
+    system = SystemMessage(render("respond", context.respond_prompt))
     try:
-        return await _ask(context, [SystemMessage(render("respond")), HumanMessage(told)], limits)
+        return await _ask(context, [system, HumanMessage(told)], limits)
     except HuggingGPTError as error:
         return AIMessage(
             f"No answer could be written ({error}) These are the results.\n{digest(done, OTHER_LIMITS)}"
@@ -113,8 +119,9 @@ async def _report(state: State, context: Context, done: Done) -> AIMessage:
 
 async def _converse(state: State, context: Context) -> AIMessage:
     limits = LIMITS.get(context.model, OTHER_LIMITS)
-    history = await asyncio.to_thread(shrink, state.messages)
-    return await _ask(context, [SystemMessage(render("converse")), *history], limits)
+    history = await asyncio.to_thread(shrink, state.conversation)
+    system = SystemMessage(render("converse", context.converse_prompt))
+    return await _ask(context, [system, *history], limits)
 
 
 async def _ask(context: Context, prompt: list[BaseMessage], limits: Limits) -> AIMessage:
@@ -163,5 +170,5 @@ def _files(done: Done) -> list[Artifact]:
         if result.output and result.output.files:
             found += result.output.files
         elif result.output and result.output.text:
-            found.append(store().put_bytes(result.output.text.encode(), f"{task.name}-{task.id}.txt"))
+            found.append(store().put_text(result.output.text, f"{task.name}-{task.id}.txt"))
     return found

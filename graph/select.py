@@ -83,7 +83,7 @@ async def _shortlists(state: State, tasks: Sequence[Task], context: Context) -> 
     listed = await asyncio.gather(*(asyncio.to_thread(_candidates, name, context) for name in names))
     by_name = dict(zip(names, listed, strict=True))
     if context.model == EMBEDDED:
-        request = str(as_text(state.messages[-1]).text)
+        request = str(as_text(state.conversation[-1]).text)
         # Without the sentence model the candidates stay in the order of availability and downloads.
         with suppress(HuggingGPTError):
             by_name = {name: await ranked(models, request, embed) for name, models in by_name.items()}
@@ -116,8 +116,10 @@ def _rule(models: list[Model]) -> str:
 async def _ranked(state: State, context: Context, shortlists: Shortlists) -> Choices:
     """Ask the chat model; without a usable answer the rule decides."""
     ranked = {id_: models for id_, models in shortlists.items() if len(models) > 1}
-    prompt = SystemMessage(render("select", shortlists=_listed(state.plan or Plan(), ranked)))
-    request = HumanMessage(str(as_text(state.messages[-1]).text))
+    prompt = SystemMessage(
+        render("select", context.select_prompt, shortlists=_listed(state.plan or Plan(), ranked))
+    )
+    request = HumanMessage(str(as_text(state.conversation[-1]).text))
     try:
         chat = await chat_model(context.model, timeout=context.chat_timeout)
         return _choices(await ask_json(chat, [prompt, request], _schema(ranked)))

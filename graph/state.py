@@ -3,17 +3,28 @@
 from collections.abc import Mapping
 from graphlib import CycleError, TopologicalSorter
 from operator import add
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, TypeVar
 
 from langchain_core.messages import AnyMessage, convert_to_messages
 from langgraph.graph.message import add_messages
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    NonNegativeInt,
+    model_validator,
+)
 
+from graph.channel import Checked
 from graph.context import Approval
 from tools.outputs import Output
+from tools.results import key_of
 from tools.tasks import TASKS, TaskRow
 from tools.usage import ChatCall
 
+T = TypeVar("T")
 Status = Literal["ok", "failed", "skipped"]
 ErrorKind = Literal["input", "setup", "model", "transient", "internal", "source", "rejected"]
 
@@ -21,7 +32,7 @@ ErrorKind = Literal["input", "setup", "model", "transient", "internal", "source"
 class Frozen(BaseModel):
     """Base of all values that move through the graph: immutable, with no unknown fields."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
 class Input(Frozen):
@@ -73,6 +84,15 @@ class Task(Frozen):
     def dep(self) -> tuple[str, ...]:
         """Ids of the tasks this one waits for, in slot order, each once."""
         return tuple(dict.fromkeys(item.source for item in self.inputs if item.source is not None))
+
+    def digest(self, results: Mapping[str, "TaskResult"]) -> str:
+        """Return what tells this task with its sources' outputs from any other: 16 hex digits.
+
+        Args:
+            results: Those of its sources, by task id.
+        """
+        outputs = [(output := results[id_].output) and output.model_dump(mode="json") for id_ in self.dep]
+        return key_of(self.model_dump(mode="json", exclude_defaults=True), outputs)[:16]
 
 
 class Plan(Frozen):
@@ -129,7 +149,7 @@ class Assignment(Frozen):
 
     models: tuple[str, ...] = ()
     """Model ids, best first; the rest is what to fall back to. Empty when nothing here can do the task."""
-    reason: str
+    reason: str = ""
     """Why the first was chosen, or why there is none and which setting to change."""
 
 
@@ -158,6 +178,9 @@ class TaskResult(Frozen):
     attempts: int = Field(default=0, ge=0)
     seconds: float = Field(default=0.0, ge=0)
     """Wall-clock time from the first attempt to the end, waiting for sources left out."""
+    digest: str = ""
+    """What it was made of (`Task.digest`). When that changes, the task is done again; a result that was written by hand
+    has none and stands."""
 
     @model_validator(mode="after")
     def _one_of_both(self) -> Self:
@@ -182,41 +205,73 @@ class Edit(Frozen):
     """The plan and models as the user changed them; empty when the answer was no edit."""
 
 
-def merge(old: Mapping[str, TaskResult], new: Mapping[str, TaskResult]) -> dict[str, TaskResult]:
-    """Reducer: results merge by task id, the newer one wins."""
-    return {**old, **new}
+def merge(old: Mapping[str, T], new: Mapping[str, T | None]) -> dict[str, T]:
+    """Reducer: assignments and results merge by task id, the newer one wins; None takes one away."""
+    return {id_: one for id_, one in {**old, **new}.items() if one is not None}
 
 
 class Request(BaseModel):
     """What goes into the graph: the conversation, its last message being the request."""
 
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
     messages: Annotated[list[AnyMessage], BeforeValidator(convert_to_messages), add_messages] = Field(
         default_factory=list
     )
+    """The conversation."""
+
+    @property
+    def conversation(self) -> list[AnyMessage]:
+        """The messages up to the user's last one, the request: a fork of a run that has ended holds its answer too."""
+        users = (number for number, one in enumerate(self.messages, 1) if one.type == "human")
+        return self.messages[: max(users, default=len(self.messages))]
 
 
-class State(Request):
-    """What the graph knows. Values that were edited as plain JSON become typed again when a node reads them."""
+class Response(Request):
+    """What comes out of the graph: the conversation with its answer, and how that came about."""
 
-    plan: Plan | None = None
+    plan: Annotated[Plan | None, Checked] = None
     """The plan of this turn; one without tasks when the request is conversation."""
-    assignments: dict[str, Assignment] = Field(default_factory=dict)
+    assignments: Annotated[dict[str, Assignment], Checked(dict[str, Assignment], merge)] = Field(
+        default_factory=dict
+    )
     """Models by task id."""
-    results: Annotated[dict[str, TaskResult], merge] = Field(default_factory=dict)
+    results: Annotated[dict[str, TaskResult], Checked(dict[str, TaskResult], merge)] = Field(
+        default_factory=dict
+    )
     """Results by task id; they come in one by one while tasks run."""
-    notes: list[str] = Field(default_factory=list)
+    notes: Annotated[list[str], Checked] = Field(default_factory=list)
     """What the user should know of how the plan came about, such as a fallback that was taken."""
-    usage: Annotated[list[ChatCall], add] = Field(default_factory=list)
+    usage: Annotated[list[ChatCall], Checked(list[ChatCall], add)] = Field(default_factory=list)
     """The chat calls of this turn, with their tokens and seconds."""
 
-    replans: int = Field(default=0, ge=0)
+
+class State(Response):
+    """What the graph knows."""
+
+    replans: Annotated[int, Checked(NonNegativeInt)] = 0
     """How often the rest may still be planned anew in this turn, when tasks have failed."""
-    approve: Approval = "never"
+    approve: Annotated[Approval, Checked] = "never"
     """What the user is asked about in this turn before tasks run."""
-    edit: Edit | None = None
+    edit: Annotated[Edit | None, Checked] = None
     """Why the user is asked once more; None when the last answer could be used."""
 
     @property
+    def finished(self) -> dict[str, TaskResult]:
+        """The results that stand, by task id, sources first: of planned tasks, and made of what is there now."""
+        done: dict[str, TaskResult] = {}
+        for task in (self.plan or Plan()).ordered():
+            result = self.results.get(task.id)
+            if result and (not result.digest or _made_of(result, task, done)):
+                done[task.id] = result
+        return done
+
+    @property
     def unfinished(self) -> tuple[Task, ...]:
-        """The planned tasks without a result, sources first."""
-        return tuple(task for task in (self.plan or Plan()).ordered() if task.id not in self.results)
+        """The planned tasks without a result that stands, sources first."""
+        done = self.finished
+        return tuple(task for task in (self.plan or Plan()).ordered() if task.id not in done)
+
+
+def _made_of(result: TaskResult, task: Task, sources: Mapping[str, TaskResult]) -> bool:
+    return all(id_ in sources for id_ in task.dep) and result.digest == task.digest(sources)

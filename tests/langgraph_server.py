@@ -1,4 +1,4 @@
-"""LangGraph Server as `langgraph dev` starts it: a process of its own, on a port of its own, with folders of its own."""
+"""LangGraph Server as `langgraph dev` starts it: a process with a port and folders of its own."""
 
 import os
 import re

@@ -118,3 +118,8 @@ def test_a_text_that_is_too_long_is_left_out_unless_there_is_nothing_else() -> N
     limits = Limits(each=10, together=1000, write=1)
     assert digest(done("short", "x" * 11), limits) == "- summarization: short"
     assert digest(done("x" * 11), limits) == f"- summarization: {'x' * 10} ..."
+
+
+async def test_a_text_that_looks_like_another_kind_of_file_stays_a_text() -> None:
+    (file,) = files_of((await respond(NOWHERE, ok("%PDF-\x00 is how it begins"))).messages[1:])
+    assert (file.media, file.name) == ("text", "summarization-0.txt")

@@ -17,7 +17,7 @@ from fsspec.implementations.local import LocalFileSystem
 from tools.errors import InputError, SetupError
 from tools.outputs import SCHEME, Artifact
 from tools.settings import settings
-from tools.sniff import HEAD, sniff
+from tools.sniff import HEAD, KINDS, Kind, sniff
 
 CHUNK = 1 << 20
 REF = re.compile(rf"{SCHEME}(?P<sha256>[0-9a-f]{{64}})(?P<suffix>(?:\.[a-z0-9]{{1,8}})?)")
@@ -69,6 +69,10 @@ class ArtifactStore:
     def put_bytes(self, data: bytes, name: str) -> Artifact:
         """Store bytes as a file; as `put`."""
         return self._put(io.BytesIO(data), name)
+
+    def put_text(self, text: str, name: str) -> Artifact:
+        """Store a text, whatever its characters look like; as `put`."""
+        return self._put(io.BytesIO(text.encode(errors="replace")), name, KINDS[".txt"])
 
     def path(self, ref: str) -> Path:
         """Return a local file with the artifact's bytes; the file is not to be changed.
@@ -135,10 +139,10 @@ class ArtifactStore:
         file = ref.removeprefix(SCHEME)
         return f"{self._base}/{file[:2]}/{file}"
 
-    def _put(self, stream: BinaryIO, name: str) -> Artifact:
+    def _put(self, stream: BinaryIO, name: str, kind: Kind | None = None) -> Artifact:
         name = PurePosixPath(name.replace("\\", "/")).name or "file"
         head = stream.read(HEAD)
-        kind = sniff(head, name)
+        kind = kind or sniff(head, name)
         partial = f"{self._base}/partial/{uuid.uuid4().hex}"
         with self._written(name, partial):
             artifact = Artifact(sha256=self._copy(head, stream, partial), name=name, **kind._asdict())

@@ -5,15 +5,38 @@ The command line and LangGraph's server read `.env` into the environment when th
 
 from functools import cache
 from pathlib import Path
+from typing import Any, Self
 
 from platformdirs import user_cache_path, user_data_path
-from pydantic import Field, SecretStr
+from pydantic import Field, ModelWrapValidatorHandler, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from tools.errors import InputError
 
 APP = "hugginggpt"
 
 
-class Settings(BaseSettings):
+class Variables(BaseSettings):
+    """Settings that are variables of the environment too.
+
+    Raises:
+        InputError: One is not valid. The sentence names it but not its value, which may be secret.
+    """
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _in_a_sentence(cls, values: Any, validated: ModelWrapValidatorHandler[Self]) -> Self:
+        try:
+            return validated(values)
+        except ValidationError as error:
+            first = error.errors(include_input=False)[0]
+            name = str(first["loc"][0]) if first["loc"] else "setting"
+            variable = name.upper() if name.isupper() else f"HUGGINGGPT_{name.upper()}"
+            why = first["msg"].removeprefix("Value error, ")
+            raise InputError(f"The setting {name} ({variable}) is not valid: {why}.") from None
+
+
+class Settings(Variables):
     """Process-wide settings. Each is the variable `HUGGINGGPT_<NAME>` unless an alias is given."""
 
     model_config = SettingsConfigDict(env_prefix="HUGGINGGPT_", extra="ignore", populate_by_name=True)

@@ -71,7 +71,7 @@ class UsageRecorder(AsyncCallbackHandler):
 
     async def on_llm_end(self, response: LLMResult, *, run_id: UUID, **_: Any) -> None:
         """Report a call that was answered."""
-        seconds = time.monotonic() - self._began.pop(run_id, time.monotonic())
+        seconds = round(time.monotonic() - self._began.pop(run_id, time.monotonic()), 3)
         if recording := _recording.get():
             purpose, calls = recording
             tokens = _tokens(response)

@@ -11,14 +11,13 @@ import httpx
 import typer
 from rich.markup import escape
 
-from app import runs
 from app.errors import FAILED
 from app.output import terminal
 from tools.artifacts import ArtifactStore
 from tools.assets import ASSETS, is_cached
 from tools.errors import SetupError
 from tools.experts.engines import ENGINES
-from tools.settings import Settings
+from tools.settings import Settings, settings
 
 REACH_SECONDS = 3.0
 NEEDED_GB = 4.0
@@ -39,9 +38,9 @@ class Check(NamedTuple):
 
 def start() -> None:
     """Print one line per check; exit 1 when something essential is missing."""
-    console, settings = terminal(), runs.checked()
+    console, found = terminal(), settings()
     broken = False
-    for check in checks(settings):
+    for check in checks(found):
         mark = "[green]ok[/]" if check.ok else "[red]no[/]" if check.essential else "[yellow]--[/]"
         mend = f". {check.mend}" if check.mend and not check.ok else ""
         console.print(

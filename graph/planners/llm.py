@@ -30,6 +30,7 @@ async def plan(  # noqa: PLR0913 - what a chat model plans with
     kept: Sequence[Task] = (),
     *,
     embed: Embed | None = None,
+    prompt: str | None = None,
 ) -> Plan:
     """Ask a chat model for a plan; an invalid one goes back with what is wrong with it, at most twice.
 
@@ -43,6 +44,7 @@ async def plan(  # noqa: PLR0913 - what a chat model plans with
         rows: The task types to choose from.
         kept: Finished tasks that stay in the plan and may be sources.
         embed: The embedding model; None to list all task types.
+        prompt: The system prompt, with its placeholders; None for `prompts/plan.md`.
 
     Returns:
         A valid plan; empty when the request is conversation.
@@ -53,7 +55,7 @@ async def plan(  # noqa: PLR0913 - what a chat model plans with
     """
     everything = Offer(rows)
     offer = await _relevant(str(history[-1].text), files, everything, embed)
-    asking = _Asking(chat, history, files, kept, everything)
+    asking = _Asking(chat, history, files, kept, everything, prompt)
     made = await asking.plan(offer)
     if len(made.tasks) == len(kept) and len(offer.rows) < len(rows):
         made = await asking.plan(everything)
@@ -77,11 +79,12 @@ class _Asking:
     files: Sequence[Artifact]
     kept: Sequence[Task]
     everything: Offer
+    prompt: str | None
 
     async def plan(self, offer: Offer) -> Plan:
         repairs: list[BaseMessage] = []
         while True:
-            messages = [SystemMessage(offer.prompt(self.files)), *self.history, *repairs]
+            messages = [SystemMessage(offer.prompt(self.files, self.prompt)), *self.history, *repairs]
             wire = await ask_json(self.chat, messages, schema(offer.rows.values(), self.files))
             try:
                 return self._checked(wire)

@@ -27,10 +27,11 @@ class Offer:
     rows: Mapping[str, TaskRow]
     demonstrations: Sequence[Mapping[str, Any]] = DEMONSTRATIONS[:1]
 
-    def prompt(self, files: Sequence[Artifact]) -> str:
-        """Return the system prompt that lists it, with the conversation's files."""
+    def prompt(self, files: Sequence[Artifact], own: str | None = None) -> str:
+        """Return the system prompt that lists it, with the conversation's files; the prompt may be a run's own."""
         return render(
             "plan",
+            own,
             tasks="\n".join(map(_line, self.rows.values())),
             demonstrations="\n".join(map(_shown, self.demonstrations)),
             files="\n".join(f"- {file.name} ({file.media})" for file in files) or "(none)",
