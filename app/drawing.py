@@ -10,9 +10,12 @@ ENDS = {"__start__": "message", "__end__": "answer"}
 """What goes in and comes out, by LangGraph's names for where a graph begins and ends."""
 LABELS = {
     ("plan", "respond"): "no tasks",
+    ("plan", "approve"): "the plan is asked about",
+    ("select", "approve"): "the models are asked about",
+    ("approve", "approve"): "asked again",
     ("dispatch", "execute"): "every unfinished task",
     ("dispatch", "respond"): "all settled",
-    ("dispatch", "replan"): "some failed for good",
+    ("dispatch", "replan"): "some failed for good, or the plan was rejected",
     ("replan", "respond"): "no other way",
 }
 """When an edge is taken that is not always taken."""

@@ -36,9 +36,7 @@ def build(checkpointer: BaseCheckpointSaver[str] | None = None) -> Agent:
     builder.add_edge(START, "plan")
     builder.add_conditional_edges("plan", plan.route, ["select", "approve", "respond"])
     builder.add_conditional_edges("select", select.route, ["approve", "dispatch"])
-    builder.add_conditional_edges(
-        "approve", approve.route, ["approve", "select", "dispatch", "replan", "respond"]
-    )
+    builder.add_conditional_edges("approve", approve.route, ["approve", "select", "dispatch"])
     builder.add_conditional_edges("dispatch", execute.route, ["execute", "replan", "respond"])
     builder.add_edge("execute", "dispatch")
     builder.add_conditional_edges("replan", replan.route, ["select", "approve", "respond"])

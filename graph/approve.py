@@ -9,7 +9,6 @@ from langgraph.runtime import Runtime
 from langgraph.types import Overwrite, interrupt
 from pydantic import BaseModel, JsonValue, ValidationError
 
-from graph import execute
 from graph.context import Context, context_of
 from graph.files import files_of
 from graph.planners.wire import PlanError, read
@@ -62,13 +61,11 @@ async def approve(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
 
 
 def route(state: State) -> str:
-    """Ask again, choose models, run, or go on as after the last task when nothing is left. Total and pure."""
+    """Ask again, choose models for what has none, or go on to `dispatch`. Total and pure."""
     if state.edit:
         return "approve"
-    if not state.unfinished:
-        return execute.next_stage(state)
-    chosen = all(task.id in state.assignments for task in state.unfinished)
-    return "dispatch" if chosen and state.approve == "models" else "select"
+    chosen = state.approve == "models" and all(task.id in state.assignments for task in state.unfinished)
+    return "dispatch" if chosen or not state.unfinished else "select"
 
 
 def decided(answer: JsonValue) -> Decision:
@@ -112,14 +109,16 @@ async def edited(state: State, args: Mapping[str, JsonValue], context: Context) 
         raise PlanError(f"there is no argument {unknown[0]!r}; there are `tasks` and `models`")
     if "tasks" in args:
         kept = [task for task in plan.tasks if task.id in state.finished]
-        plan = read(args["tasks"], distinct(files_of(state.messages)), kept)
+        plan = read(args["tasks"], distinct(files_of(state.conversation)), kept)
     named = await _named(plan, args.get("models") or {}, state, context)
     types = {task.id: task.name for task in (state.plan or Plan()).tasks}
     same = [
         task.id for task in plan.tasks if types.get(task.id) == task.name and task.id in state.assignments
     ]
-    kept_ones = {id_: state.assignments[id_] for id_ in same}
-    return {"plan": plan, "assignments": Overwrite({**kept_ones, **named})}
+    return {
+        "plan": plan,
+        "assignments": Overwrite({**{id_: state.assignments[id_] for id_ in same}, **named}),
+    }
 
 
 async def _named(plan: Plan, models: JsonValue, state: State, context: Context) -> dict[str, Assignment]:

@@ -14,9 +14,9 @@ from tools.models import Mode
 from tools.settings import Variables
 
 PlannerName = Literal["auto", "retrieval", "llm"]
+Approval = Literal["never", "plan", "models"]
 EDITABLE = ("plan", "replan", "select", "respond", "report", "converse")
 """Prompts that a run may have in its own words: the field `plan_prompt` stands for `prompts/plan.md`."""
-Approval = Literal["never", "plan", "models"]
 
 
 def at(*nodes: str) -> dict[str, Any]:
@@ -103,7 +103,7 @@ class Context(Variables):
         title="Approval",
         description="Whether the user is asked before tasks run: `plan` asks before models are chosen, `models` after "
         "it, with downloads and memory.",
-        json_schema_extra=at("approve"),
+        json_schema_extra=at("plan"),
     )
     cache_results: bool = Field(
         default=False,

@@ -44,12 +44,7 @@ def route(state: State) -> list[Send] | str:
     tasks = (task for task in (state.plan or Plan()).ordered() if task.id not in known)
     if sends := [Send("execute", _call(state, task, known)) for task in tasks]:
         return sends
-    return next_stage(state)
-
-
-def next_stage(state: State) -> str:
-    """Return what comes when no task is left: another plan where some failed and one may be made, else the answer."""
-    failed = any(result.error for result in state.finished.values())
+    failed = any(result.error for result in known.values())
     return "replan" if failed and state.replans else "respond"
 
 

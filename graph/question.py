@@ -77,7 +77,7 @@ async def question(state: State, context: Context) -> Question:
 
 def _names(state: State) -> dict[str, str]:
     """Return the names of the conversation's files by their references."""
-    return {file.ref: file.name for file in distinct(files_of(state.messages))}
+    return {file.ref: file.name for file in distinct(files_of(state.conversation))}
 
 
 def _args(state: State) -> dict[str, Any]:

@@ -251,7 +251,7 @@ class State(Response):
 
     replans: Annotated[int, Checked(NonNegativeInt)] = 0
     """How often the rest may still be planned anew in this turn, when tasks have failed."""
-    approve: Annotated[Approval, Checked(Approval)] = "never"
+    approve: Annotated[Approval, Checked] = "never"
     """What the user is asked about in this turn before tasks run."""
     edit: Annotated[Edit | None, Checked] = None
     """Why the user is asked once more; None when the last answer could be used."""
