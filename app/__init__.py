@@ -1,4 +1,4 @@
-"""The command line."""
+"""The command line, and the routes beside those of LangGraph Server."""
 
 import os
 

@@ -8,7 +8,7 @@ import warnings
 import typer
 from dotenv import load_dotenv
 
-from app import models
+from app import keys, models
 from app.errors import Commands
 from app.options import (
     Artifacts,
@@ -40,6 +40,7 @@ app = typer.Typer(
 
 
 app.add_typer(models.app, name="models")
+app.add_typer(keys.app, name="keys")
 
 
 @app.command()

@@ -15,6 +15,7 @@ from graph.attempt import attempt
 from graph.board import Board, End, board_of
 from graph.context import Context, context_of
 from graph.events import ended, queued
+from graph.owners import claim
 from graph.state import Assignment, Frozen, State, Task, TaskError, TaskResult
 from tools.usage import ChatCall, recorded
 
@@ -99,6 +100,7 @@ async def _run(
         end.set_result(known)
         return
     result = await attempt(call.task, call.assignment, sources, context_of(runtime), runtime.stream_writer)
+    await claim(file.ref for file in (result.output.files if result.output else ()))
     # Whoever waits for it starts before it is written.
     end.set_result(result)
     await board.kept.keep(call.task, sources, result)

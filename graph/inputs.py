@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 
+from graph.owners import check
 from graph.state import Task, TaskResult
 from tools.artifacts import store
 from tools.errors import InputError
@@ -17,8 +18,11 @@ async def bind(task: Task, sources: Mapping[str, TaskResult]) -> dict[str, str]:
         sources: Results of all tasks it depends on.
 
     Raises:
-        InputError: A source made no file of the medium that the slot takes.
+        InputError: A source made no file of the medium that the slot takes, or a file is not the owner's.
     """
+    made = [file.ref for source in sources.values() if source.output for file in source.output.files]
+    given = [item.value for item in task.inputs if item.value and item.value.startswith(SCHEME)]
+    await check([*given, *made])
     values: dict[str, str] = {}
     for item in task.inputs:
         slot = task.row.slot(item.slot)

@@ -14,11 +14,13 @@ from graph.events import NoteEvent
 from graph.files import files_of
 from graph.history import shrink
 from graph.kept import turn_of
+from graph.owners import check
 from graph.planners import llm, retrieval
 from graph.planners.llm_progress import telling
 from graph.planners.wire import PlanError
 from graph.references import described, distinct, with_names
 from graph.state import Plan, State
+from graph.uploads import taken_in
 from tools import llama
 from tools.assets import is_cached
 from tools.chat import EMBEDDED, chat_model
@@ -38,12 +40,17 @@ async def plan(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
     """Plan the last message of the conversation.
 
     Returns:
-        The plan, with everything of the turn before cleared; a plan without tasks means conversation.
+        The plan, with everything of the turn before cleared; a plan without tasks means conversation. Messages whose
+        files were moved to the artifact store, so that no later checkpoint holds their bytes.
 
     Raises:
-        InputError: The request is empty, or needs a file that was not given.
+        InputError: The request is empty, has a file that cannot be used, or needs one that was not given.
         SetupError: The chat model that plans cannot be reached as it is configured.
     """
+    messages = await taken_in(state.messages)
+    rewritten = [new for old, new in zip(state.messages, messages, strict=True) if new is not old]
+    state = state.model_copy(update={"messages": messages})
+    await check(file.ref for file in files_of(messages))
     if not state.messages or not (str(state.messages[-1].text).strip() or files_of(state.messages[-1:])):
         raise InputError("The request is empty: say what you want to have done.")
     context = context_of(runtime)
@@ -62,7 +69,8 @@ async def plan(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
     # The reducers of `results` and `usage` merge: only Overwrite clears what the turn before left there.
     cleared = {"assignments": {}, "results": Overwrite({}), "usage": Overwrite(usage)}
     replans = context.max_replans if context.uses_llm_planner else 0
-    return {"plan": made, "notes": notes, "replans": replans, **cleared}
+    moved = {"messages": rewritten} if rewritten else {}
+    return {"plan": made, "notes": notes, "replans": replans, **cleared, **moved}
 
 
 def route(state: State) -> str:

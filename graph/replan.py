@@ -10,7 +10,9 @@ from langgraph.types import Overwrite
 
 from graph.context import Context, context_of
 from graph.events import NoteEvent
+from graph.files import files_of
 from graph.history import shrink
+from graph.owners import check
 from graph.plan import FILES, understood
 from graph.planners import llm
 from graph.planners.wire import PlanError, write
@@ -27,6 +29,7 @@ async def replan(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
     Returns:
         The new plan with the results that stay; or only that no further plan is to be made, when there is none.
     """
+    await check(file.ref for file in files_of(state.messages))
     kept = [task for task in _tasks(state) if not state.results[task.id].error]
     try:
         made = await _planned(state, context_of(runtime), kept)

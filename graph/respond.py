@@ -8,13 +8,15 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, System
 from langgraph.runtime import Runtime
 
 from graph.context import Context, context_of
-from graph.files import as_text, block
+from graph.files import LINKS, as_text, block, files_of
 from graph.history import shrink
+from graph.owners import check, claim
 from graph.state import State, Task, TaskResult
 from prompts import render
 from tools.artifacts import store
 from tools.chat import EMBEDDED, chat_model, translated
 from tools.errors import HuggingGPTError
+from tools.links import markdown
 from tools.outputs import Artifact
 from tools.structured import without_thoughts
 from tools.usage import recorded
@@ -44,17 +46,23 @@ async def respond(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
     """Write the answer: prose by the chat model; failures, the table and the files are put there by code.
 
     Returns:
-        `{"messages": [answer]}`: a text block of prose, one with the table of what was done, then a block for
-        each file and each text that a later turn may refer to; and the chat calls made.
+        `{"messages": [answer]}`: a text block of prose, one with the table of what was done, one with links where
+        `HUGGINGGPT_PUBLIC_URL` says where a browser finds them, then a block for each file and each text that a later
+        turn may refer to; and the chat calls made.
     """
     context, done = context_of(runtime), _done(state)
+    made = [file for _, result in done if result.output for file in result.output.files]
+    await check(file.ref for file in [*files_of(state.messages), *made])
     with recorded("respond") as usage:
         writing = _report(state, context, done) if done else _converse(state, context)
         prose, files = await asyncio.gather(writing, asyncio.to_thread(_files, done))
+    await claim(file.ref for file in files)
     parts = [without_thoughts(str(prose.text)), *state.notes, *_fallbacks(done, state), *_failures(done)]
     content: list[Any] = [{"type": "text", "text": "\n\n".join(filter(None, parts))}]
     if done:
         content.append({"type": "text", "text": "\n\n" + table(done)})
+    if links := await asyncio.to_thread(markdown, _worth_a_link(files, done)):
+        content.append({"type": "text", "text": "\n\n" + links, **LINKS})
     content += map(block, files)
     answer = AIMessage(content=content, id=prose.id, usage_metadata=prose.usage_metadata)
     return {"messages": [answer], "usage": usage}
@@ -163,5 +171,20 @@ def _files(done: Done) -> list[Artifact]:
         if result.output and result.output.files:
             found += result.output.files
         elif result.output and result.output.text:
-            found.append(store().put_bytes(result.output.text.encode(), f"{task.name}-{task.id}.txt"))
+            found.append(store().put_text(result.output.text, _text_name(task)))
     return found
+
+
+def _text_name(task: Task) -> str:
+    return f"{task.name}-{task.id}.txt"
+
+
+def _worth_a_link(files: Sequence[Artifact], done: Done) -> list[Artifact]:
+    """Return the files without the texts that the table has in full."""
+    short = {_text_name(task) for task, result in done if result.output and len(result.output.text) <= SHOWN}
+    return [file for file in files if file.media != "text" or file.name not in short]
+
+
+def linked(state: State) -> list[Artifact]:
+    """Return the artifacts of the answer that are worth a link."""
+    return _worth_a_link(files_of(state.messages[-1:]), _done(state))

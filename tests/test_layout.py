@@ -52,7 +52,7 @@ def test_packages_are_this_checkouts(package: str) -> None:
     assert Path(str(importlib.import_module(package).__file__)).parent == ROOT / package
 
 
-@pytest.mark.parametrize("module", ["graph.agent", "app.cli"])
+@pytest.mark.parametrize("module", ["graph.agent", "app.cli", "app.web"])
 def test_nothing_heavy_is_imported_at_start_up(module: str) -> None:
     code = f"import sys, {module}; print(*[name for name in {HEAVY!r} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)

@@ -17,18 +17,18 @@ from graph.plan import _by_chat_model, earlier_results, files_meant, understood
 from graph.state import Plan, Request, State
 from tools.artifacts import store
 from tools.outputs import Artifact
+from tools.sniff import named
 
 Start = Callable[[Script], ChatServer]
 
 
-def file(name: str, media: str = "image") -> Artifact:
-    sha256 = f"{abs(hash(name)):064x}"[-64:]
-    return Artifact.model_validate(
-        {"sha256": sha256, "media": media, "mime": "x/y", "suffix": ".x", "name": name}
-    )
+def file(name: str) -> Artifact:
+    kind = named(name)
+    assert kind
+    return Artifact(sha256=f"{abs(hash(name)):064x}"[-64:], name=name, **kind._asdict())
 
 
-FIRST, SECOND, TALK = file("first.png"), file("second.png"), file("talk.wav", "audio")
+FIRST, SECOND, TALK = file("first.png"), file("second.png"), file("talk.wav")
 MADE = file("cut.png")
 CONVERSATION: list[BaseMessage] = [
     message("Look at these.", [FIRST, TALK]),
@@ -160,7 +160,7 @@ def test_a_short_conversation_is_read_as_it_is_and_a_long_request_is_never_cut()
 
 
 def test_a_text_that_is_gone_is_listed_all_the_same() -> None:
-    conversation = [message("Look.", [file("notes.txt", "text")]), *turns(2, 1), message("So?")]
+    conversation = [message("Look.", [file("notes.txt")]), *turns(2, 1), message("So?")]
     assert "- notes.txt (text): (no longer there)" in str(shrink(conversation)[0].text)
 
 

@@ -8,12 +8,15 @@ from chat_server import ChatServer, Reply, Script, said
 
 from graph.agent import build
 from graph.context import Context
-from graph.files import files_of, message
+from graph.files import as_text, files_of, message
 from graph.planners.wire import read
 from graph.respond import Limits, _fallbacks, answer_of, digest, table
 from graph.state import Assignment, Plan, Request, State, Task, TaskError, TaskResult
 from tools.errors import HuggingGPTError
-from tools.outputs import Output
+from tools.outputs import Artifact, Output
+from tools.settings import settings
+from tools.sniff import KINDS
+from tools.tasks import TASKS
 
 Start = Callable[[Script], ChatServer]
 NOWHERE = "http://127.0.0.1:9/v1#none"
@@ -110,6 +113,32 @@ async def test_texts_are_kept_as_files_for_later_turns(chat_server: Start) -> No
     ]
 
 
+def test_no_two_results_of_a_plan_are_called_the_same() -> None:
+    # They are called by task type and id: the name of one type never begins that of another up to a hyphen.
+    assert [(a, b) for a in TASKS for b in TASKS if b.startswith(f"{a}-")] == []
+
+
+async def test_an_answer_links_what_it_does_not_show(
+    chat_server: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = chat_server(lambda body: "x")
+    made = Artifact(sha256="a" * 64, name="a [1].png", **KINDS[".png"]._asdict())
+    voice = Artifact(sha256="b" * 64, name="voice.wav", **KINDS[".wav"]._asdict())
+    results = [TaskResult(output=Output(text="made", files=(made, voice))), ok("short"), ok("long " * 50)]
+    assert "://" not in str((await respond(server.url, *results)).messages[-1].text)
+    monkeypatch.setenv("HUGGINGGPT_PUBLIC_URL", "https://x.test/")
+    settings.cache_clear()
+    state = await respond(server.url, *results)
+    text, address = str(state.messages[-1].text), "https://x.test/artifacts/"
+    assert f"![a \\[1\\].png]({address}{'a' * 64}.png/a%20%5B1%5D.png)" in text
+    assert f"\n\n[voice.wav]({address}{'b' * 64}.wav/voice.wav)" in text
+    assert "[summarization-2.txt](" in text
+    assert "[summarization-1.txt](" not in text
+    # The links are for browsers: a chat model that reads them writes others of their kind.
+    assert address not in str(as_text(state.messages[-1]).text)
+    assert [file.name for file in files_of(state.messages[-1:])][:2] == ["a [1].png", "voice.wav"]
+
+
 def done(*texts: str) -> list[tuple[Task, TaskResult]]:
     return list(zip(plan(len(texts)).tasks, map(ok, texts), strict=True))
 
@@ -118,3 +147,8 @@ def test_a_text_that_is_too_long_is_left_out_unless_there_is_nothing_else() -> N
     limits = Limits(each=10, together=1000, write=1)
     assert digest(done("short", "x" * 11), limits) == "- summarization: short"
     assert digest(done("x" * 11), limits) == f"- summarization: {'x' * 10} ..."
+
+
+async def test_a_text_that_looks_like_another_kind_of_file_stays_a_text() -> None:
+    (file,) = files_of((await respond(NOWHERE, ok("%PDF-\x00 is how it begins"))).messages[1:])
+    assert (file.media, file.name) == ("text", "summarization-0.txt")

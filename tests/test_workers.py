@@ -8,13 +8,15 @@ import sys
 import textwrap
 import time
 from collections.abc import Callable, Iterator
+from multiprocessing import forkserver
 from pathlib import Path
+from typing import Any
 
 import pytest
 import worker_functions as do
 
 from tools.errors import InputError, ModelError, TransientError
-from tools.experts import workers
+from tools.experts import processes, workers
 from tools.experts.turns import Turns
 from tools.experts.workers import call
 
@@ -105,6 +107,22 @@ async def test_cancel_of_a_queued_call_leaves_the_running_one(tmp_path: Path) ->
     queued.cancel()
     await running
     assert await call("a", do.pid) == pid
+
+
+async def test_calls_are_stopped_at_once_while_their_worker_starts() -> None:
+    # The next fork server imports torch before it starts a worker.
+    await call("old", do.pid)
+    server: Any = forkserver._forkserver
+    processes.end_server()
+    assert await asyncio.to_thread(gone, server._forkserver_pid)
+    for _ in range(2):
+        task = asyncio.create_task(call("new", do.double, 1))
+        await asyncio.sleep(0.2)
+        began = time.monotonic()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert time.monotonic() - began < 1
 
 
 @pytest.mark.parametrize(

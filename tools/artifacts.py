@@ -18,7 +18,7 @@ from fsspec.implementations.local import LocalFileSystem
 from tools.errors import InputError, SetupError
 from tools.outputs import SCHEME, Artifact
 from tools.settings import settings
-from tools.sniff import HEAD, sniff
+from tools.sniff import HEAD, KINDS, Kind, sniff
 
 CHUNK = 1 << 20
 REF = re.compile(rf"{SCHEME}(?P<sha256>[0-9a-f]{{64}})(?P<suffix>(?:\.[a-z0-9]{{1,8}})?)")
@@ -76,6 +76,10 @@ class ArtifactStore:
         """Store bytes as a file; as `put`."""
         return self._put(io.BytesIO(data), name)
 
+    def put_text(self, text: str, name: str) -> Artifact:
+        """Store a text, whatever its characters look like; as `put`."""
+        return self._put(io.BytesIO(text.encode(errors="replace")), name, KINDS[".txt"])
+
     def path(self, ref: str) -> Path:
         """Return a local file with the artifact's bytes; the file is not to be changed.
 
@@ -94,6 +98,40 @@ class ArtifactStore:
     def exists(self, ref: str) -> bool:
         """Tell whether an artifact is stored under this reference."""
         return REF.fullmatch(ref) is not None and bool(self._fs.isfile(self._key(ref)))
+
+    def claim(self, owner: str, ref: str) -> None:
+        """Note that an owner has the bytes of an artifact: they gave them, or a run of theirs made them.
+
+        Raises:
+            SetupError: The store cannot be written.
+        """
+        if self.owns(owner, ref):
+            return
+        marker = self._marker(owner, ref)
+        try:
+            self._fs.makedirs(marker.rpartition("/")[0], exist_ok=True)
+            self._fs.pipe_file(marker, b"")
+        except OSError as error:
+            raise SetupError(f"{self.root} cannot be written: {error}.") from error
+
+    def owns(self, owner: str, ref: str) -> bool:
+        """Tell whether an owner has the bytes of an artifact."""
+        return REF.fullmatch(ref) is not None and bool(self._fs.isfile(self._marker(owner, ref)))
+
+    def check(self) -> None:
+        """Look whether the place can be reached, and make it where there is none yet.
+
+        Raises:
+            SetupError: It cannot.
+        """
+        try:
+            self._fs.makedirs(self._base, exist_ok=True)
+            self._fs.info(self._base)
+        except FileNotFoundError:
+            # A bucket has no folders: an empty one is not found.
+            return
+        except OSError as error:
+            raise SetupError(f"{self.root} cannot be reached: {error}.") from error
 
     def results(self, folder: str) -> dict[str, str]:
         """Return the texts that were kept in a folder by their names.
@@ -137,14 +175,18 @@ class ArtifactStore:
     def _results(self, folder: str) -> str:
         return f"{self._base}/results/{folder}"
 
+    def _marker(self, owner: str, ref: str) -> str:
+        sha256 = ref.removeprefix(SCHEME)[:64]
+        return f"{self._base}/owners/{hashlib.sha256(owner.encode()).hexdigest()}/{sha256}"
+
     def _key(self, ref: str) -> str:
         file = ref.removeprefix(SCHEME)
         return f"{self._base}/{file[:2]}/{file}"
 
-    def _put(self, stream: BinaryIO, name: str) -> Artifact:
+    def _put(self, stream: BinaryIO, name: str, kind: Kind | None = None) -> Artifact:
         name = PurePosixPath(name.replace("\\", "/")).name or "file"
         head = stream.read(HEAD)
-        kind = sniff(head, name)
+        kind = kind or sniff(head, name)
         partial = f"{self._base}/partial/{uuid.uuid4().hex}"
         with self._written(name, partial):
             artifact = Artifact(sha256=self._copy(head, stream, partial), name=name, **kind._asdict())
@@ -199,6 +241,13 @@ class ArtifactStore:
                     raise SetupError(f"{key} in {self.root} holds other bytes than its name says: delete it.")
             fresh.replace(file)
         return file
+
+
+def plain_name(name: str) -> str:
+    """Return a name without folders and control characters, short enough for any disk; never empty."""
+    base = PurePosixPath(name.replace("\\", "/")).name
+    base = "".join(char for char in base if char.isprintable()).strip()
+    return base.encode()[-200:].decode(errors="ignore").lstrip(". ") or "file"
 
 
 @cache

@@ -4,8 +4,11 @@ Every message is a sentence for the user: it names the cause and, where there is
 """
 
 
-class HuggingGPTError(Exception):
-    """Root of all errors this application raises on purpose."""
+class HuggingGPTError(RuntimeError):
+    """Root of all errors this application raises on purpose.
+
+    A `RuntimeError`, since LangGraph Server tells its clients the messages of exceptions that it knows only.
+    """
 
 
 class InputError(HuggingGPTError):

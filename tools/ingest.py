@@ -9,10 +9,11 @@ import struct
 import tempfile
 import warnings
 import zlib
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 
-from tools.artifacts import ArtifactStore
+from tools.artifacts import ArtifactStore, plain_name
 from tools.errors import InputError, SetupError
 from tools.fetch import fetch, is_url
 from tools.outputs import Artifact, Media
@@ -51,9 +52,36 @@ async def ingest(source: str | Path, store: ArtifactStore) -> Artifact:
         raise InputError("The name of a file is empty.")
     if not is_url(str(source)):
         return await asyncio.to_thread(_take, Path(source), store)
+    async with scratch() as folder:
+        return await asyncio.to_thread(_take, await fetch(str(source), folder), store)
+
+
+async def ingest_bytes(data: bytes, name: str, store: ArtifactStore) -> Artifact:
+    """Check bytes and store them; as `ingest`.
+
+    Args:
+        data: What a file would hold.
+        name: What people know it by; without a suffix it gets the one that fits the bytes.
+        store: Where they go.
+    """
+    async with scratch() as folder:
+        file = folder / plain_name(name)
+        await asyncio.to_thread(file.write_bytes, data)
+        return with_suffix(await ingest(file, store))
+
+
+def with_suffix(artifact: Artifact) -> Artifact:
+    """Return the artifact, under a name that tells its kind if it had none with a suffix."""
+    name = artifact.name if Path(artifact.name).suffix else f"{artifact.name}{artifact.suffix}"
+    return artifact.model_copy(update={"name": name})
+
+
+@asynccontextmanager
+async def scratch() -> AsyncIterator[Path]:
+    """Make a folder that is gone after the block."""
     folder = Path(await asyncio.to_thread(tempfile.mkdtemp))
     try:
-        return await asyncio.to_thread(_take, await fetch(str(source), folder), store)
+        yield folder
     finally:
         await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 

@@ -49,6 +49,15 @@ class Settings(BaseSettings):
     """Largest input picture, in pixels."""
     allow_private_urls: bool = False
     """Let inputs be fetched from loopback and private addresses."""
+    public_url: str | None = Field(default=None, pattern=r"^(https?://[^\s/]+[^\s?#]*)?$")
+    """Address at which browsers reach this server; answers link their artifacts there, and not at all when unset."""
+
+    keys: str = ""
+    """API keys of the server beside those in the data folder: `OWNER:SHA256`, separated by commas."""
+    origins: str = "https://smith.langchain.com,https://eu.smith.langchain.com"
+    """Origins of web pages that may use a server without keys, beside those of this machine; separated by commas."""
+    link_secret: SecretStr | None = None
+    """What links to artifacts are signed with; a random one in the data folder when unset."""
 
     hub_search: bool = True
     """Whether the Hub is searched for models; without, only those that are here or named are candidates."""
@@ -72,6 +81,11 @@ class Settings(BaseSettings):
     def allowed_licenses(self) -> frozenset[str]:
         """The allowed licenses in lower case; empty when any is."""
         return frozenset(name.strip().lower() for name in self.licenses.split(",") if name.strip())
+
+    @property
+    def allowed_origins(self) -> frozenset[str]:
+        """The allowed origins, such as `https://smith.langchain.com`."""
+        return frozenset(name.strip().lower() for name in self.origins.split(",") if name.strip())
 
     @property
     def artifacts_root(self) -> str:

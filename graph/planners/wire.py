@@ -27,21 +27,26 @@ NEAR = 0.75
 """How alike each word of a name must be to a task type's, as difflib counts; `audio` and `video` are 0.4 alike."""
 
 
-def write(plan: Plan) -> list[dict[str, Any]]:
-    """Return a plan in wire form; ids that are numbers are written as numbers."""
+def write(plan: Plan, generated: str = "<resource>") -> list[dict[str, Any]]:
+    """Return a plan in wire form; ids that are numbers are written as numbers.
+
+    Args:
+        plan: The plan.
+        generated: What a reference to another task's output begins with; `<GENERATED>` in the original code.
+    """
     return [
         {
             "task": task.name,
             "id": _id(task.id),
             "dep": [_id(id_) for id_ in task.dep] or [-1],
-            "args": {item.slot: _reference(item) for item in task.inputs},
+            "args": {item.slot: _reference(item, generated) for item in task.inputs},
         }
         for task in plan.tasks
     ]
 
 
-def _reference(item: Input) -> str:
-    return f"<resource>-{item.source}" if item.source is not None else str(item.value)
+def _reference(item: Input, generated: str) -> str:
+    return f"{generated}-{item.source}" if item.source is not None else str(item.value)
 
 
 def _id(id_: str) -> int | str:

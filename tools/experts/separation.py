@@ -97,6 +97,8 @@ def _loaded(folder: Path, device: str) -> Loaded:
         for name, part in params.loadables().items():
             _fill(part, folder / f"{Path(name).name}.ckpt")
         return _of_kind(params, modules, interfaces, options)
+    except ModelError:
+        raise
     except (TypeError, ValueError, AttributeError, RuntimeError, AssertionError) as error:
         raise ModelError(
             f"The model does not fit its hyperparams.yaml: {str(error).partition(chr(10))[0]}"

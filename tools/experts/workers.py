@@ -162,8 +162,11 @@ def _warm() -> None:
 
 def _started(worker: Holder, leaving: list[ProcessPool]) -> ProcessPool:
     """Return the worker's running pool, ending those that leave for it. Blocks; the caller has the worker's turn."""
+    # A pool that another thread starts answers when it has started: the mutex, which event loops take, must not wait.
+    former = worker.pool
+    dead = former is not None and not former.active
     with _mutex:
-        ended = _resources.unload([worker]) if worker.pool and not worker.pool.active else []
+        ended = _resources.unload([worker]) if dead and worker.pool is former else []
     _close([*leaving, *ended])
     with _mutex:
         if worker.pool is None:

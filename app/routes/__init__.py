@@ -1,0 +1,1 @@
+"""Routes beside those of LangGraph Server."""

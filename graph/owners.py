@@ -1,0 +1,56 @@
+"""Whose artifacts a run may use where the server asks for keys: those that its owner gave, or a run of theirs made.
+
+Without this, whoever knows or guesses the digest of somebody's file could name it in a message, a plan or an edited
+state, and have the run read it or link it.
+"""
+
+import asyncio
+from collections.abc import Iterable
+
+from langgraph.runtime import get_runtime
+
+from graph.context import Context
+from tools.artifacts import store
+from tools.errors import InputError
+
+
+def owner() -> str | None:
+    """Return who started the run that goes on here; None where nobody is asked for a key, and outside of a server."""
+    try:
+        info = get_runtime(Context).server_info
+    except RuntimeError:
+        # What LangGraph raises outside of a graph.
+        return None
+    return (info.user.identity or None) if info and info.user else None
+
+
+async def check(refs: Iterable[str]) -> None:
+    """Refuse artifacts that are not the owner's.
+
+    Args:
+        refs: Their references.
+
+    Raises:
+        InputError: One is not theirs; the sentence does not tell whether it is anybody's.
+        SetupError: The store cannot be read.
+    """
+    who, asked = owner(), set(refs)
+    if who is None or not asked:
+        return
+    if foreign := await asyncio.to_thread(lambda: [ref for ref in asked if not store().owns(who, ref)]):
+        raise InputError(f"there is no artifact {foreign[0]} among your files; upload the file again.")
+
+
+async def claim(refs: Iterable[str]) -> None:
+    """Note that the owner has these artifacts: their bytes came with the request, or a task made them.
+
+    Raises:
+        SetupError: The store cannot be written.
+    """
+    if who := owner():
+        await asyncio.to_thread(_claim, who, set(refs))
+
+
+def _claim(who: str, refs: set[str]) -> None:
+    for ref in refs:
+        store().claim(who, ref)
