@@ -1,5 +1,7 @@
 """What runs in production: the image that `langgraph build` makes, and the services around it."""
 
+import hashlib
+import importlib
 import json
 import re
 import subprocess
@@ -12,7 +14,7 @@ import pytest
 import yaml
 from image_steps import ROOT, context, dockerfile, image_pins, steps
 
-from tools.settings import Settings
+from tools.settings import Settings, settings
 
 CONFIG = json.loads((ROOT / "langgraph.json").read_text())
 PINS = (ROOT / "constraints.txt").read_text()
@@ -73,6 +75,29 @@ def test_nothing_private_gets_into_the_image() -> None:
     assert not [file for file in files if file == ".env" or file.startswith(("tests/", "benchmarks/"))]
     ignored = (ROOT / ".dockerignore").read_text().split()
     assert {".env", ".git", ".venv", ".langgraph_api"} <= set(ignored)
+
+
+def test_aegra_serves_the_same_graph() -> None:
+    served = json.loads((ROOT / "aegra.json").read_text())
+    as_modules = {
+        name: path.removeprefix("./").replace("/", ".").replace(".py:", ":")
+        for name, path in served["graphs"].items()
+    }
+    assert as_modules == CONFIG["graphs"]
+
+
+async def test_aegra_is_told_whose_key_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("fastapi", reason="Aegra, and FastAPI with it, is not installed here")
+    aegra = importlib.import_module(
+        json.loads((ROOT / "aegra.json").read_text())["http"]["app"].partition(":")[0]
+    )
+    assert await aegra.authenticate({"host": "localhost"}) == {"identity": "", "is_authenticated": True}
+    key = "hgpt_" + "a" * 43
+    monkeypatch.setenv("HUGGINGGPT_KEYS", f"alice:{hashlib.sha256(key.encode()).hexdigest()}")
+    settings.cache_clear()
+    assert (await aegra.authenticate({"X-Api-Key": key}))["identity"] == "alice"
+    with pytest.raises(aegra.Auth.exceptions.HTTPException, match="key"):
+        await aegra.authenticate({})
 
 
 def compose() -> dict[str, Any]:

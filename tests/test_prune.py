@@ -140,6 +140,18 @@ def test_a_file_that_is_stored_again_meanwhile_stays() -> None:
     assert [store().exists(file.ref) for file in (again, gone)] == [True, False]
 
 
+def test_the_marks_of_owners_go_with_their_artifacts() -> None:
+    files = again, gone, young = put("again"), put("gone"), put("young")
+    for file in files:
+        store().claim("alice", file.ref)
+    grow_old(days=40)
+    put("young")
+    sweep = Sweep(settings().artifacts_root, datetime.now(UTC) - DAY)
+    put("again")
+    assert sweep.remove(set(), dry_run=False).files == {"artifact": 1, "owner mark": 1}
+    assert [store().owns("alice", file.ref) for file in (again, gone, young)] == [True, False, True]
+
+
 def test_kept_results_and_partial_files_go_and_what_is_not_ours_stays() -> None:
     named, root = put("named by a kept result"), Path(settings().artifacts_root)
     store().keep_result("turn/superstep", "0", "{}")

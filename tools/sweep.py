@@ -12,9 +12,10 @@ from tools.artifacts import place
 from tools.errors import SetupError
 
 SHA256 = re.compile(rb"(?=([0-9a-f]{64}))")
-ARTIFACT, RESULT, PARTIAL = "artifact", "kept result", "partial file"
+ARTIFACT, MARK, RESULT, PARTIAL = "artifact", "owner mark", "kept result", "partial file"
 KINDS = {
     ARTIFACT: re.compile(r"[0-9a-f]{2}/([0-9a-f]{64})(?:\.[a-z0-9]{1,8})?"),
+    MARK: re.compile(r"owners/[0-9a-f]{64}/([0-9a-f]{64})"),
     RESULT: re.compile(r"results/.+\.json"),
     PARTIAL: re.compile(r"partial/[0-9a-f]{32}"),
 }
@@ -81,7 +82,7 @@ class Sweep:
         return found
 
     def remove(self, referenced: Collection[str], dry_run: bool) -> Freed:
-        """Remove old files, and of artifacts those that nothing refers to.
+        """Remove old files, and of artifacts, with the marks of their owners, those that nothing refers to.
 
         Args:
             referenced: Digests of the artifacts to keep.
@@ -91,10 +92,12 @@ class Sweep:
             SetupError: The store cannot be written.
         """
         kinds, size = Counter[str](), 0
+        kept = {*referenced, *(Path(file.name).stem for file in self._young)}
         try:
-            for file in self._old:
-                kind = _kind(file.name, referenced)
-                if kind and (dry_run or self._removed(file)):
+            # Marks come after the artifacts they are of.
+            for file in sorted(self._old, key=lambda file: file.name.startswith("owners/")):
+                kind = _kind(file.name, kept)
+                if kind and (dry_run or self._removed(file, kind)):
                     kinds[kind] += 1
                     size += file.size
         except OSError as error:
@@ -109,18 +112,23 @@ class Sweep:
                 name = path.removeprefix(f"{self._base}/")
                 yield StoredFile(path, name, found["size"], self._files.modified(path))
 
-    def _removed(self, file: StoredFile) -> bool:
+    def _removed(self, file: StoredFile, kind: str) -> bool:
         """Remove a file, unless it was written again since it was listed."""
         self._files.invalidate_cache()
         try:
+            if kind == MARK and self._files.glob(self._artifact(Path(file.name).name)):
+                return False
             if self._files.modified(file.path) != file.modified:
                 return False
             self._files.rm_file(file.path)
         except FileNotFoundError:
             return False
-        if KINDS[RESULT].fullmatch(file.name):
+        if kind == RESULT:
             self._tidy(file)
         return True
+
+    def _artifact(self, sha256: str) -> str:
+        return f"{self._base}/{sha256[:2]}/{sha256}*"
 
     def _tidy(self, file: StoredFile) -> None:
         """Remove the folders of kept results that are empty now; a bucket has no such."""
@@ -129,7 +137,7 @@ class Sweep:
                 folder.rmdir()
 
 
-def _kind(name: str, referenced: Collection[str]) -> str | None:
+def _kind(name: str, kept: Collection[str]) -> str | None:
     """Return what a file is, or None where it is to stay."""
     kind = next((kind for kind, pattern in KINDS.items() if pattern.fullmatch(name)), None)
-    return None if kind == ARTIFACT and Path(name).stem in referenced else kind
+    return None if kind in (ARTIFACT, MARK) and Path(name).stem in kept else kind
