@@ -12,7 +12,7 @@ LABELS = {
     ("plan", "respond"): "no tasks",
     ("dispatch", "execute"): "every unfinished task",
     ("dispatch", "respond"): "all settled",
-    ("dispatch", "replan"): "one failed for good, plans are left",
+    ("dispatch", "replan"): "some failed for good",
     ("replan", "respond"): "no other way",
 }
 """When an edge is taken that is not always taken."""

@@ -2,7 +2,9 @@
 
 import pytest
 
-from app.docs import PAGE, page
+from app.docs import PAGE, README, page, readme
+from app.drawing import LABELS
+from graph.agent import graph
 from tools.assets import ASSETS
 from tools.experts.engines import CHAT_TASKS, ENGINES
 from tools.experts.provider_tasks import ADAPTERS
@@ -11,6 +13,16 @@ from tools.tasks import TASKS
 
 def test_the_page_of_tasks_is_up_to_date() -> None:
     assert PAGE.read_text("utf-8") == page(), "run: python -m app.docs"
+
+
+def test_the_drawing_of_the_graph_is_up_to_date() -> None:
+    drawn = README.read_text("utf-8")
+    assert drawn == readme(), "run: python -m app.docs"
+    edges = {(edge.source, edge.target): edge.conditional for edge in graph.get_graph().edges}
+    for (source, target), conditional in edges.items():
+        label = f"|{LABELS[source, target]}|" if (source, target) in LABELS else ""
+        assert f"    {source} {'-.->' if conditional else '-->'}{label} {target}\n" in drawn
+    assert {edge for edge in LABELS if not edges.get(edge)} == set()
 
 
 ROWS = {

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from chat_server import ChatServer, Reply, Script, text
 
-from graph.context import Context
+from graph.context import EDITABLE, Context
 from tools.plugins import Plugins
 from tools.settings import Settings
 
@@ -54,7 +54,10 @@ def test_a_langchain_agent_reads_the_page(chat_server: Callable[[Script], ChatSe
 
 def test_every_setting_is_in_the_example() -> None:
     example = (ROOT / ".env.example").read_text()
-    fields = (*Context.model_fields, *Settings.model_fields, *Plugins.model_fields)
+    # The prompts stand on one line.
+    assert ", ".join(EDITABLE) in example
+    prompts = {f"{name}_prompt" for name in EDITABLE}
+    fields = {*Context.model_fields, *Settings.model_fields, *Plugins.model_fields} - prompts
     names = {f"HUGGINGGPT_{field.upper()}" for field in fields}
     aliased = {
         str(field.validation_alias) for field in Settings.model_fields.values() if field.validation_alias
