@@ -44,8 +44,8 @@ async def plan(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
         InputError: The request is empty, or needs a file that was not given.
         SetupError: The chat model that plans cannot be reached as it is configured.
     """
-    asked = state.conversation[-1:]
-    if not any(str(message.text).strip() for message in asked) and not files_of(asked):
+    state = state.model_copy(update={"messages": state.conversation})
+    if not state.messages or not (str(state.messages[-1].text).strip() or files_of(state.messages[-1:])):
         raise InputError("The request is empty: say what you want to have done.")
     context = context_of(runtime)
     # What most tasks need starts while the plan is being made.
@@ -75,8 +75,8 @@ async def _by_chat_model(state: State, runtime: Runtime[Context], notes: list[st
     """Return the chat model's plan, or None with a note when it has no usable one."""
     context = context_of(runtime)
     chat = telling(await chat_model(context.model, timeout=context.chat_timeout), runtime.stream_writer)
-    request, files = understood(state.conversation)
-    history = await asyncio.to_thread(shrink, state.conversation, request)
+    request, files = understood(state.messages)
+    history = await asyncio.to_thread(shrink, state.messages, request)
     # A shorter prompt is not worth fetching a model for.
     near = embed if await asyncio.to_thread(is_cached, ASSET) else None
     try:
@@ -89,11 +89,9 @@ async def _by_chat_model(state: State, runtime: Runtime[Context], notes: list[st
 
 
 async def _by_retrieval(state: State) -> Plan:
-    request, files = understood(state.conversation)
-    earlier = earlier_results(state.conversation[:-1])
-    return await retrieval.plan(
-        request, files_meant(request, files, state.conversation), TASKS, embed, earlier
-    )
+    request, files = understood(state.messages)
+    earlier = earlier_results(state.messages[:-1])
+    return await retrieval.plan(request, files_meant(request, files, state.messages), TASKS, embed, earlier)
 
 
 def understood(messages: Sequence[BaseMessage]) -> tuple[str, list[Artifact]]:

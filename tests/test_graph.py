@@ -8,7 +8,8 @@ from typing import Any, cast
 
 import pytest
 from blockbuster import blockbuster_ctx
-from chat_server import ChatServer, Reply, Script, said
+from chat_server import ChatServer, Reply, Script, said, text
+from langchain_core.messages import AIMessage
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 from scripted import THREAD, context, echo, scripted
 
@@ -227,3 +228,11 @@ async def test_no_thread_no_saver_no_problem(chat_server: Start) -> None:
     server = chat_server(scripted([echo("one"), echo("two", 0)], lambda body: "ok"))
     state = State(**await build().ainvoke(Request(messages=[message("Do it.")]), context=context(server)))
     assert len(state.results) == 2
+
+
+async def test_the_request_is_the_users_last_message_even_if_others_follow(chat_server: Start) -> None:
+    server = chat_server(scripted([echo("one")], lambda body: "ok"))
+    handed_over = [message("Do it."), AIMessage("Another agent is asked.")]
+    await build().ainvoke(Request(messages=[*handed_over]), context=context(server))
+    assert text(server.requests[0]["messages"][-1]["content"]) == "Do it."
+    assert "Request: Do it." in said(server.requests[-1])
