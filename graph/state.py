@@ -1,6 +1,6 @@
 """Types of the graph's state. They validate themselves, so a wrong state cannot be built."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from graphlib import CycleError, TopologicalSorter
 from operator import add
 from typing import Annotated, Literal, Self, TypeVar
@@ -14,11 +14,13 @@ from pydantic import (
     Field,
     JsonValue,
     NonNegativeInt,
+    ValidationError,
     model_validator,
 )
 
 from graph.channel import Checked
 from graph.context import Approval
+from tools.errors import SetupError
 from tools.outputs import Output
 from tools.results import key_of
 from tools.tasks import TASKS, TaskRow
@@ -101,12 +103,14 @@ class Plan(Frozen):
     Raises:
         ValueError: with a sentence for the model that repairs the plan: ids that repeat, unknown task types or
             slots, empty required slots, unknown sources, a cycle, or a medium that does not fit.
+        SetupError: It comes from a checkpoint and has task types that are not known here.
     """
 
     tasks: tuple[Task, ...] = ()
 
     @model_validator(mode="after")
     def _is_a_graph(self) -> Self:
+        _check_types(self.tasks)
         by_id: dict[str, Task] = {}
         for task in self.tasks:
             if by_id.setdefault(task.id, task) is not task:
@@ -125,6 +129,20 @@ class Plan(Frozen):
         return tuple(
             by_id[id_] for id_ in TopologicalSorter({t.id: t.dep for t in self.tasks}).static_order()
         )
+
+
+def _check_types(tasks: Iterable[object]) -> None:
+    """Refuse plain JSON in the place of tasks: LangGraph leaves it so where a checkpoint's value is not valid."""
+    for task in tasks:
+        if not isinstance(task, Task):
+            try:
+                Task.model_validate(task)
+            except ValidationError as error:
+                reason = str(error.errors(include_input=False)[0]["msg"]).removeprefix("Value error, ")
+                raise SetupError(
+                    f"The plan of this thread cannot be used: {reason}; HUGGINGGPT_PLUGINS names the modules that "
+                    "add task types."
+                ) from None
 
 
 def _check_sources(task: Task, by_id: Mapping[str, Task]) -> None:

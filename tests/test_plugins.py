@@ -136,6 +136,14 @@ def test_a_killed_run_goes_on_in_another_process(chat_server: Start, tmp_path: P
     assert {id_: result["text"] for id_, result in results.items()} == {"0": "#123456", "1": "#123456"}
     assert (tmp_path / "calls").read_text() == "...", "the first task ran once, the second was cut off"
 
+    del environment["HUGGINGGPT_PLUGINS"]
+    shown = subprocess.run([*command, "show", "t"], capture_output=True, check=False, **options)
+    assert shown.returncode == 1
+    assert shown.stderr == (
+        "Error: The plan of this thread cannot be used: task 0: there is no task type 'palette'; "
+        "HUGGINGGPT_PLUGINS names the modules that add task types.\n"
+    )
+
 
 ROW = """
 from tools.tasks import Slot, TaskRow, register
