@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 from chat_server import ChatServer, Script, said
-from langgraph_sdk.schema import Checkpoint
+from langgraph_sdk.schema import Checkpoint, Command
 from langgraph_server import LangGraphServer, served
 from scripted import echo, scripted
 
@@ -117,3 +117,32 @@ async def test_it_edits_a_prompt_and_forks_with_a_plan_and_a_result_edited(studi
     )
     state: Any = await studio.client.threads.get_state(studio.thread)
     assert state["values"]["results"].keys() == {"0", "1", "2"}
+
+
+async def test_it_asks_before_tasks_run_and_takes_the_answer(
+    server: LangGraphServer, chat_server: Start
+) -> None:
+    chat = chat_server(scripted([echo("one")], lambda body: "ok"))
+    context: dict[str, Any] = {"model": chat.url, "approve": "models"}
+    client = server.client()
+    thread = (await client.threads.create())["thread_id"]
+    parts = [
+        part
+        async for part in client.runs.stream(
+            thread, "hugginggpt", input=ASK, context=context, stream_mode="updates"
+        )
+    ]
+    (interrupt,) = next(part.data["__interrupt__"] for part in parts if "__interrupt__" in part.data)
+    assert interrupt["value"]["action_requests"][0]["args"]["models"] == {"0": [chat.url]}
+    assert (await client.threads.get(thread))["status"] == "interrupted"
+
+    async def answer(decision: dict[str, Any]) -> Any:
+        command = Command(resume={"decisions": [decision]})
+        return await client.runs.wait(thread, "hugginggpt", command=command, context=context)
+
+    wrong = {"type": "edit", "edited_action": {"name": "run_plan", "args": {"tasks": "nonsense"}}}
+    asked = await answer(wrong)
+    assert "This answer cannot be used" in asked["__interrupt__"][0]["value"]["problem"]
+    done = await answer({"type": "approve"})
+    assert done["results"]["0"]["output"]["text"] == "ok"
+    assert len(chat.requests) == 3
