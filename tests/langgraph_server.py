@@ -65,12 +65,12 @@ class LangGraphServer:
         """Start the process and return when it answers."""
         told = len(self.log) if (self.folder / "server.log").exists() else 0
         command = [sys.executable, "-m", "langgraph_cli", "dev", "--config", str(self.config)]
-        command += ["--no-browser", "--no-reload", "--n-jobs-per-worker", "10", "--port", str(_free_port())]
+        command += ["--no-browser", "--no-reload", "--n-jobs-per-worker", "10", "--port", str(free_port())]
         with (self.folder / "server.log").open("ab") as log:
             self.process = subprocess.Popen(
                 command,
                 cwd=self.folder,
-                env=self._variables(),
+                env=self.variables(),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -95,7 +95,8 @@ class LangGraphServer:
         except httpx.TransportError:
             return False
 
-    def _variables(self) -> dict[str, str]:
+    def variables(self) -> dict[str, str]:
+        """Return its whole environment."""
         own = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
         folders = {
             "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")]),
@@ -131,7 +132,7 @@ def wait_until(done: Callable[[], bool], seconds: float, why: Callable[[], str] 
         time.sleep(0.05)
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port: int = free.getsockname()[1]

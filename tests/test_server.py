@@ -69,7 +69,9 @@ async def test_a_run_streams_tokens_tasks_updates_and_values(
     for part in parts:
         told.setdefault(part.event, []).append(part.data)
     assert set(told) == {"metadata", "messages", "custom", "updates", "values"}
-    tokens = "".join(chunk["content"] for chunk, meta in told["messages"] if meta["langgraph_node"] == "respond")
+    tokens = "".join(
+        chunk["content"] for chunk, meta in told["messages"] if meta["langgraph_node"] == "respond"
+    )
     assert tokens.split() == ["Done."]
     events = [event for event in told["custom"] if event["type"] == "task"]
     assert [event["status"] for event in events if event["id"] == "1"] == ["queued", "running", "done"]
@@ -88,7 +90,7 @@ async def test_a_run_takes_files_of_the_store_and_makes_some(
     drawing.save(server.folder / "square.png")
     file = store.put(server.folder / "square.png")
     chat = chat_server(scripted([{"task": "canny-control", "args": {"image": "square.png"}}], said))
-    given = message("Find its edges.", [file]).model_dump(include={"type", "content"})
+    given: Any = message("Find its edges.", [file]).model_dump(include={"type", "content"})
     values = await client.runs.wait(None, GRAPH, input={"messages": [given]}, context=asking(chat))
     answer = State.model_validate(values).messages[-1]
     (made,) = files_of([answer])
@@ -167,7 +169,9 @@ async def test_a_second_run_on_a_thread_follows_its_strategy(
         values = await client.runs.join(thread, second["run_id"])
         held.released.set()
         assert outcomes(values) == {"0": "ok"}
-        assert len(values["messages"]) == (2 if strategy == "rollback" else 3 if strategy == "interrupt" else 4)
+        assert len(values["messages"]) == (
+            2 if strategy == "rollback" else 3 if strategy == "interrupt" else 4
+        )
     assert sorted(run["status"] for run in await client.runs.list(thread)) == sorted(ends)
 
 
@@ -178,8 +182,16 @@ async def test_a_second_run_on_a_thread_follows_its_strategy(
         (ask(), {"model": "nonsense"}, "There is no chat model 'nonsense'; use"),
         (ask(), {"model": f"http://me:{SECRET}@127.0.0.1:9/v1"}, "must hold no user name or password"),
         (ask(), {"model": "huggingface:some/model"}, "HF_TOKEN"),
-        (ask(), {"k": 0}, "The setting k (HUGGINGGPT_K) is not valid: Input should be greater than or equal to 1."),
-        (ask(), {"planner": SECRET}, "The setting planner (HUGGINGGPT_PLANNER) is not valid: Input should be 'auto'"),
+        (
+            ask(),
+            {"k": 0},
+            "The setting k (HUGGINGGPT_K) is not valid: Input should be greater than or equal to 1.",
+        ),
+        (
+            ask(),
+            {"planner": SECRET},
+            "The setting planner (HUGGINGGPT_PLANNER) is not valid: Input should be 'auto'",
+        ),
     ],
 )
 async def test_what_is_wrong_with_a_run_is_told_in_a_sentence(
