@@ -4,12 +4,21 @@ BIN := .venv/bin
 READY := .venv/.ready
 # Smaller downloads where only the CPU is used: make demo TORCH_INDEX=https://download.pytorch.org/whl/cpu
 TORCH_INDEX ?=
+# Of `make dev`
+PORT ?= 2024
 
-.PHONY: demo test check format install clean
+.PHONY: demo dev test check format install clean
 .DEFAULT_GOAL := demo
 
 demo: $(READY) ## run two requests on the example files with the embedded models
 	$(BIN)/python -m examples.demo
+
+dev: $(READY) ## serve the graph on this machine with LangGraph Server; it says where Studio opens
+	@$(BIN)/python -c 'import socket; socket.create_server(("127.0.0.1", $(PORT)))' 2>/dev/null \
+		|| { echo "Port $(PORT) is taken: make dev PORT=2025"; exit 1; }
+	exec env HUGGINGGPT_PUBLIC_URL=http://127.0.0.1:$(PORT) LANGSMITH_TRACING=$${LANGSMITH_TRACING:-false} \
+		LANGGRAPH_CLI_NO_ANALYTICS=1 LANGGRAPH_NO_VERSION_CHECK=true \
+		$(BIN)/langgraph dev --no-browser --no-reload --n-jobs-per-worker 10 --port $(PORT)
 
 test: $(READY) ## run all tests, the demo with the real models among them
 	$(BIN)/python -m pytest

@@ -70,7 +70,7 @@ class LangGraphServer:
             self.process = subprocess.Popen(
                 command,
                 cwd=self.folder,
-                env=self._variables(),
+                env=self.variables(),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -95,7 +95,8 @@ class LangGraphServer:
         except httpx.TransportError:
             return False
 
-    def _variables(self) -> dict[str, str]:
+    def variables(self) -> dict[str, str]:
+        """Return its whole environment."""
         own = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
         folders = {
             "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")]),

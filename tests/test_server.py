@@ -90,7 +90,7 @@ async def test_a_run_takes_files_of_the_store_and_makes_some(
     drawing.save(server.folder / "square.png")
     file = store.put(server.folder / "square.png")
     chat = chat_server(scripted([{"task": "canny-control", "args": {"image": "square.png"}}], said))
-    given = message("Find its edges.", [file]).model_dump(include={"type", "content"})
+    given: Any = message("Find its edges.", [file]).model_dump(include={"type", "content"})
     values = await client.runs.wait(None, GRAPH, input={"messages": [given]}, context=asking(chat))
     answer = State.model_validate(values).messages[-1]
     (made,) = files_of([answer])
