@@ -1,10 +1,12 @@
 """The Hub's model list: read by the real client from a loopback Hub, kept on disk, and never waited for long."""
 
+import asyncio
 import json
 import time
 from collections.abc import Iterator
 
 import pytest
+from blockbuster import blockbuster_ctx
 from hub_server import TOKEN, Answer, HubServer, connect, serve
 
 from tools import hub
@@ -51,6 +53,12 @@ def test_search_reads_everything_in_one_call(server: HubServer) -> None:
     assert listing.query["sort"] == ["downloads"]
     assert "inferenceProviderMapping" in listing.query["expand"]
     assert listing.headers["authorization"] == f"Bearer {TOKEN}"
+
+
+async def test_it_is_searched_beside_an_event_loop_that_must_not_block(server: HubServer) -> None:
+    with blockbuster_ctx(scanned_modules=["tools", "huggingface_hub"]):
+        found = await asyncio.to_thread(hub.search, TASK, 5, served=True)
+    assert [one.id for one in found] == ["a/many", "a/few"]
 
 
 def test_the_hub_is_asked_once_a_day(server: HubServer) -> None:

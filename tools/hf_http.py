@@ -17,6 +17,7 @@ from functools import cache
 from typing import Any, TypeVar
 
 import httpx
+import pebble
 
 from tools.errors import ModelError
 
@@ -82,12 +83,14 @@ def within(work: Callable[[], R], seconds: float) -> R:
         TimeoutError: It took longer.
     """
     _install()
+    limits = _Limits(time.monotonic() + seconds)
 
-    async def blocking() -> R:
+    def limited() -> R:
+        _limits.set(limits)
         return work()
 
-    limits = _Limits(time.monotonic() + seconds)
-    future = _started(blocking, limits)
+    # On a thread without an event loop: LangGraph's development server forbids what blocks wherever one runs.
+    future: Future[R] = pebble.concurrent.thread(limited)()
     try:
         return future.result(seconds)
     finally:
