@@ -1,7 +1,7 @@
 """The run of a task in LangSmith: named after the task, with the model that did it and the media that went through."""
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 NODE = "execute"
 MB = 1_000_000
+Media = tuple[str, str]
+"""Name, in which LangSmith takes no dot, and reference of a file."""
 
 
 def begun(task: Task) -> "RunTree | None":
@@ -48,27 +50,33 @@ async def ended(run: "RunTree", task: Task, sources: Mapping[str, TaskResult], r
         run.error = result.error.reason
     limit = int(settings().trace_attachment_mb * MB)
     if limit and delivers():
-        run.attachments = await asyncio.to_thread(_attachments, dict(_media(task, sources, result)), limit)
+        media = [
+            *([] if hides(run.client, "inputs") else _given(task, sources)),
+            *([] if hides(run.client, "outputs") else _made(result)),
+        ]
+        run.attachments = await asyncio.to_thread(_attachments, media, limit)
 
 
-def _media(task: Task, sources: Mapping[str, TaskResult], result: TaskResult) -> Iterator[tuple[str, str]]:
-    """Yield names and references of what may be shown; a name that LangSmith takes has no dot."""
-    for item in () if hides("INPUTS") else task.inputs:
+def _given(task: Task, sources: Mapping[str, TaskResult]) -> Iterator[Media]:
+    for item in task.inputs:
         slot, source = task.row.slot(item.slot), sources.get(item.source or "")
         if item.value and item.value.startswith(SCHEME):
             yield item.slot, item.value
         elif slot and source and source.output and (file := source.output.file(slot.media)):
             yield item.slot, file.ref
-    files = result.output.files if result.output and not hides("OUTPUTS") else ()
-    yield from ((f"output {number}", file.ref) for number, file in enumerate(files, 1))
 
 
-def _attachments(media: Mapping[str, str], limit: int) -> "Attachments":
+def _made(result: TaskResult) -> Iterator[Media]:
+    files = result.output.files if result.output else ()
+    return ((f"output {number}", file.ref) for number, file in enumerate(files, 1))
+
+
+def _attachments(media: Sequence[Media], limit: int) -> "Attachments":
     """Read files of the store, as many as fit into a number of bytes; the others stay references."""
     from langsmith.schemas import Attachment
 
     found: Attachments = {}
-    for name, ref in media.items():
+    for name, ref in media:
         # A trace is no reason for a task to fail: what cannot be read is left out.
         with suppress(HuggingGPTError, OSError):
             if (size := store().size(ref)) <= limit:

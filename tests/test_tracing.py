@@ -244,13 +244,14 @@ async def test_keys_and_passwords_never_leave(
         "HUGGINGGPT_API_KEY": "server-secret",
         "AZURE_OPENAI_API_KEY": "azure-secret",
         "OTHER_SECRET": quoted,
-        "HUGGINGGPT_DATABASE_URL": "postgres://me:database-password@127.0.0.1/db",
+        "HUGGINGGPT_DATABASE_URL": "postgres://me:database%21password@127.0.0.1/db",
+        "ODD_ADDRESS": "http://[x@",
     }
     chat = chat_server(scripted(TASKS, lambda body: "never asked"))
     keys["HUGGINGGPT_BASE_URL"] = chat.url.replace("//", f"//user:{password}@")
     with traced(monkeypatch, collector.url, **keys) as client:
         # As a library may repeat them in what it reports.
-        leak = " ".join((*keys.values(), TOKEN, "lsv2_a_secret_key", "A:pa-s_s@B"))
+        leak = " ".join((*keys.values(), TOKEN, "lsv2_a_secret_key", "A:pa-s_s@B", "database!password"))
         chat.script = scripted([{"task": "text-to-image", "args": {"text": leak}}], lambda body: leak)
         state = await draw(chat, client, model="openai:scripted", k=1, max_attempts=1)
     assert "server-secret" in chat.keys[0] or "Basic" in chat.keys[0], "the server got its key"
@@ -259,7 +260,8 @@ async def test_keys_and_passwords_never_leave(
     for secret in (
         *(value for value in keys.values() if "://" not in value),
         TOKEN,
-        "database-password",
+        "database%21password",
+        "database!password",
         "lsv2_a_secret_key",
         f":{password}@",
     ):
@@ -353,21 +355,21 @@ async def test_without_tracing_there_is_no_client(
     assert tracing.current() is None
 
 
-async def test_a_client_of_the_users_own_stays(
-    chat_server: Start, collector: TraceServer, monkeypatch: pytest.MonkeyPatch
+async def test_a_client_of_the_users_own_stays_and_says_what_is_left_out(
+    chat_server: Start, collector: TraceServer, experts: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(run_trees, "_CLIENT", None)
     monkeypatch.setenv("LANGSMITH_TRACING", "true")
     utils.get_env_var.cache_clear()  # type: ignore[attr-defined]
     own = langsmith.Client(api_url=collector.url, api_key="k", hide_outputs=True)
     langsmith.configure(client=own)
-    chat = chat_server(scripted([echo("one")], lambda body: "ok"))
-    await build().ainvoke(Request(messages=[message("Do it.")]), context=context(chat))
+    await draw(chat_server(scripted(TASKS, lambda body: "never asked")), None)
     assert run_trees._CLIENT is own
     await asyncio.to_thread(own.flush)
     own.cleanup(timeout=0)
     assert "zstd" in collector.encodings
-    assert collector.named("execute question-answering 0")
+    assert collector.named("execute text-to-image 0")
+    assert {name for files in collector.attachments.values() for name in files} == {"image"}
     monkeypatch.delenv("LANGSMITH_TRACING")
     utils.get_env_var.cache_clear()  # type: ignore[attr-defined]
 

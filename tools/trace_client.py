@@ -7,8 +7,8 @@ import os
 import re
 import time
 from collections.abc import Iterator, Mapping
-from typing import Any
-from urllib.parse import urlsplit
+from typing import Any, Literal
+from urllib.parse import unquote, urlsplit
 
 from langsmith import Client, configure, run_trees, utils
 from requests import PreparedRequest, Response
@@ -44,6 +44,8 @@ NOISE = ("Failed to", "LangSmith tracing error", "Dropped ")
 """How the messages of langsmith begin that ours stand for."""
 SECRET = re.compile(r"(^|_)(KEY|TOKEN|SECRET|CREDENTIAL)S?$|PASS(WORD|WD)?$", re.IGNORECASE)
 """Ends of the names of variables that hold secrets."""
+PASSWORD = re.compile(r"://[^\s/:@]*:([^\s/@]+)@")
+"""Finds the passwords of addresses."""
 SHORTEST = 8
 """Characters of the shortest secret; `none` and `EMPTY` are what servers without keys are given."""
 
@@ -64,11 +66,11 @@ class TraceClient(Client):
 
     def create_run(self, name: str, inputs: dict[str, Any], run_type: Any, **kwargs: Any) -> None:
         """As `Client.create_run`."""
-        super().create_run(name, inputs, run_type, **_hidden(kwargs))
+        super().create_run(name, inputs, run_type, **_hidden(self, kwargs))
 
     def update_run(self, run_id: Any, **kwargs: Any) -> None:
         """As `Client.update_run`."""
-        super().update_run(run_id, **_hidden(kwargs))
+        super().update_run(run_id, **_hidden(self, kwargs))
 
     def finish(self) -> None:
         """Wait until everything is sent, unless that fails or nothing is taken for `HUGGINGGPT_TRACE_SECONDS`."""
@@ -112,9 +114,9 @@ def delivers() -> bool:
     return not (isinstance(client, TraceClient) and client.failed)
 
 
-def hides(what: str) -> bool:
-    """Tell whether langsmith is set to leave out `INPUTS`, `OUTPUTS` or `METADATA`."""
-    return utils.get_env_var(f"HIDE_{what}") == "true"
+def hides(client: Client, what: Literal["inputs", "outputs"]) -> bool:
+    """Tell whether a client leaves out inputs or outputs, or changes them, as it cannot do with media."""
+    return getattr(client, f"_hide_{what}") is not False or client._anonymizer is not None
 
 
 def without_secrets(request: PreparedRequest) -> PreparedRequest:
@@ -133,20 +135,17 @@ def without_secrets(request: PreparedRequest) -> PreparedRequest:
 
 def _secrets(environ: Mapping[str, str]) -> Iterator[str]:
     for name, value in environ.items():
-        address = urlsplit(value) if "://" in value and "@" in value else None
-        found = [value] if SECRET.search(name) else []
-        if address and address.password:
-            found.append(address.password)
-            yield f":{address.password}@"
-        for secret in found:
+        passwords = PASSWORD.findall(value)
+        yield from (f":{password}@" for password in passwords)
+        for secret in (*passwords, *map(unquote, passwords), *([value] if SECRET.search(name) else [])):
             if len(secret) >= SHORTEST:
                 yield from (secret, json.dumps(secret)[1:-1])
 
 
-def _hidden(kwargs: dict[str, Any]) -> dict[str, Any]:
+def _hidden(client: Client, kwargs: dict[str, Any]) -> dict[str, Any]:
     """Leave out with the inputs what was made of them: the schema of a plan names the user's files."""
     extra = kwargs.get("extra")
-    if not extra or not hides("INPUTS"):
+    if not extra or not hides(client, "inputs"):
         return kwargs
     kept = {name: value for name, value in extra.items() if name not in ("invocation_params", "options")}
     return {**kwargs, "extra": kept}
