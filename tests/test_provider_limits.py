@@ -9,6 +9,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from blockbuster import blockbuster_ctx
 from hub_server import Answer, Call, HubServer
 from provider_cases import ID, SCORES, TASK, ask, providers, script, video
 
@@ -197,6 +198,14 @@ async def test_the_event_loop_stays_free(server: HubServer, tmp_path: Path) -> N
         longest, last = max(longest, time.monotonic() - last), time.monotonic()
     assert (await task).text.startswith("dog")
     assert longest < 0.25
+
+
+async def test_a_server_that_refuses_blocking_calls_lets_it_work(server: HubServer, tmp_path: Path) -> None:
+    server.add(ID, TASK)
+    server.script = lambda call: [SCORES]
+    with blockbuster_ctx(scanned_modules=["tools", "huggingface_hub"]):
+        draft = await ask(TASK, tmp_path)
+    assert draft.text.startswith("dog")
 
 
 async def test_a_provider_is_asked_to_do_so_many_calls_at_once_only(

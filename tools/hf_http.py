@@ -6,6 +6,7 @@ leave at any moment, and the process can end.
 """
 
 import asyncio
+import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
@@ -129,6 +130,9 @@ def _started(work: Callable[[], Coroutine[Any, Any, R]], limits: _Limits) -> Fut
 
 
 def _serve(loop: asyncio.AbstractEventLoop) -> None:
+    # LangGraph's development server refuses what blocks wherever an event loop runs. This one serves a single call.
+    if watcher := getattr(sys.modules.get("blockbuster.blockbuster"), "_skip", None):
+        watcher.value = True
     try:
         loop.run_forever()
     finally:
