@@ -49,7 +49,7 @@ async def test_a_connection_that_is_lost_is_replaced(database: str) -> None:
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
                 "WHERE datname = current_database() AND pid <> pg_backend_pid()"
             ).fetchall()
-        assert ended == [(True,)]
+        assert (True,) in ended
         found = await saver.aget_tuple(CONFIG)
     assert found
     assert found.checkpoint["id"] == "1"
