@@ -42,6 +42,7 @@ def test_what_is_put_comes_back(any_store: ArtifactStore, tmp_path: Path) -> Non
     )
     assert artifact.sha256 == hashlib.sha256(file.read_bytes()).hexdigest()
     assert any_store.exists(artifact.ref)
+    assert any_store.size(artifact.ref) == file.stat().st_size
     kept = any_store.path(artifact.ref)
     assert kept.name == f"{artifact.sha256}.txt"
     assert kept.read_bytes() == file.read_bytes()

@@ -9,6 +9,7 @@ from chat_server import ChatServer, Reply, Script, said
 from langchain_core.language_models import BaseChatModel
 from langchain_core.language_models.fake_chat_models import FakeListChatModel
 from langchain_core.messages import HumanMessage, SystemMessage
+from langchain_core.runnables import RunnableLambda
 from langchain_openai import ChatOpenAI
 from pydantic import JsonValue, SecretStr
 
@@ -196,3 +197,11 @@ def test_only_thoughts_are_dropped() -> None:
     assert without_thoughts(" <think>a\nb") == ""
     assert without_thoughts("a\n</think>\n\nb") == "b"
     assert without_thoughts("Write <think> before it.") == "Write <think> before it."
+
+
+async def test_an_integration_that_hides_its_model_is_asked_in_the_prompt() -> None:
+    class Hiding(FakeListChatModel):
+        def with_structured_output(self, *_: Any, **__: Any) -> Any:
+            return RunnableLambda(lambda messages: PLAN)
+
+    assert await ask_with(Hiding(responses=[TEXT])) == PLAN

@@ -2,11 +2,13 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hub_server import Answer, HubServer, connect, serve
+from langsmith import RunTree, tracing_context
 from typer.testing import CliRunner
 
 from app.cli import app
@@ -54,6 +56,15 @@ def model(*ways: Way) -> Model:
 async def test_what_fails_here_runs_at_a_provider(image: str) -> None:
     output = await run(TASK, model(ALWAYS_FAILS, PROVIDER), {"image": image}, store=store(), timeout=20)
     assert (output.text, output.by) == ("cat 0.75", "provider")
+
+
+async def test_a_trace_tells_where_a_model_ran(image: str) -> None:
+    here, there = RunTree(name="here"), RunTree(name="there")
+    for traced, ways in ((here, [ALWAYS_FAILS]), (there, [PROVIDER])):
+        with tracing_context(parent=traced, enabled="local"), suppress(ModelError):
+            await run(TASK, model(*ways), {"image": image}, store=store(), timeout=20)
+    assert here.metadata == {"engine": "failing", "device": "cpu"}
+    assert there.metadata == {"engine": "provider", "provider": "hf-inference"}
 
 
 async def test_what_fails_at_providers_runs_here(server: HubServer, image: str) -> None:
