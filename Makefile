@@ -17,7 +17,7 @@ dev: $(READY) ## serve the graph on this machine with LangGraph Server; it says 
 	@$(BIN)/python -c 'import socket; socket.create_server(("127.0.0.1", $(PORT)))' 2>/dev/null \
 		|| { echo "Port $(PORT) is taken: make dev PORT=2025"; exit 1; }
 	exec env HUGGINGGPT_PUBLIC_URL=http://127.0.0.1:$(PORT) LANGSMITH_TRACING=$${LANGSMITH_TRACING:-false} \
-		LANGGRAPH_CLI_NO_ANALYTICS=1 LANGGRAPH_NO_VERSION_CHECK=true \
+		LANGGRAPH_CLI_NO_ANALYTICS=1 LANGGRAPH_NO_VERSION_CHECK=true LANGSMITH_USE_DAEMON=true \
 		$(BIN)/langgraph dev --no-browser --no-reload --n-jobs-per-worker 10 --port $(PORT)
 
 test: $(READY) ## run all tests, the demo with the real models among them
