@@ -10,7 +10,7 @@ import pytest
 from chat_server import ChatServer, Reply, Script, said
 from langgraph_sdk.client import LangGraphClient
 from langgraph_sdk.errors import ConflictError
-from langgraph_server import LangGraphServer, served
+from langgraph_server import ROOT, LangGraphServer, served
 from PIL import Image
 from scripted import echo, scripted
 
@@ -203,3 +203,27 @@ async def test_what_is_wrong_with_a_run_is_told_in_a_sentence(
     assert told in error["message"]
     assert "\n" not in error["message"]
     assert not [word for word in ("Traceback", ".py", SECRET) if word in error["message"]]
+
+
+def test_the_example_of_the_documentation_works(
+    server: LangGraphServer, chat_server: Start, capsys: pytest.CaptureFixture[str]
+) -> None:
+    chat = chat_server(scripted([echo("one")], lambda body: "Le chat dort."))
+    page = (ROOT / "docs" / "server.md").read_text()
+    code = page.split("```python\n")[1].split("```")[0]
+    for told, ours in (("http://127.0.0.1:2024", server.url), ('"embedded"', f'"{chat.url}"')):
+        assert told in code
+        code = code.replace(told, ours)
+    exec(compile(code, "docs/server.md", "exec"), {"__name__": "docs"})
+    assert capsys.readouterr().out.split() == [
+        "0",
+        "queued",
+        "0",
+        "running",
+        "0",
+        "done",
+        "Done.",
+        "Le",
+        "chat",
+        "dort.",
+    ]

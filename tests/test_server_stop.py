@@ -174,7 +174,10 @@ async def test_a_run_goes_on_without_its_client_where_that_is_wanted(
     await asyncio.sleep(1)
     held.released.set()
     (run,) = await client.runs.list(thread)
-    assert outcomes(await client.runs.join(thread, run["run_id"])) == {"0": "[alpha]", "1": "[bravo]"}
+    rest = [part.data async for part in client.runs.join_stream(thread, run["run_id"])]
+    assert [event["status"] for event in rest if event.get("id") == "1"] == ["done"]
+    state = await client.threads.get_state(thread)
+    assert outcomes(state["values"]) == {"0": "[alpha]", "1": "[bravo]"}
 
 
 @pytest.mark.parametrize("way", ["end", "kill"])
