@@ -32,7 +32,7 @@ ErrorKind = Literal["input", "setup", "model", "transient", "internal", "source"
 class Frozen(BaseModel):
     """Base of all values that move through the graph: immutable, with no unknown fields."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Input(Frozen):
@@ -219,12 +219,9 @@ def merge(old: Mapping[str, T], new: Mapping[str, T | None]) -> dict[str, T]:
 class Request(BaseModel):
     """What goes into the graph: the conversation, its last message being the request."""
 
-    model_config = ConfigDict(use_attribute_docstrings=True)
-
     messages: Annotated[list[AnyMessage], BeforeValidator(convert_to_messages), add_messages] = Field(
-        default_factory=list
+        default_factory=list, description="The conversation."
     )
-    """The conversation."""
 
     @property
     def conversation(self) -> list[AnyMessage]:
@@ -236,20 +233,25 @@ class Request(BaseModel):
 class Response(Request):
     """What comes out of the graph: the conversation with its answer, and how that came about."""
 
-    plan: Annotated[Plan | None, Checked] = None
-    """The plan of this turn; one without tasks when the request is conversation."""
+    plan: Annotated[Plan | None, Checked] = Field(
+        default=None,
+        description="The plan of this turn; one without tasks when the request is conversation.",
+    )
     assignments: Annotated[dict[str, Assignment], Checked(dict[str, Assignment], merge)] = Field(
-        default_factory=dict
+        default_factory=dict, description="Models by task id."
     )
-    """Models by task id."""
     results: Annotated[dict[str, TaskResult], Checked(dict[str, TaskResult], merge)] = Field(
-        default_factory=dict
+        default_factory=dict,
+        description="Results by task id; they come in one by one while tasks run.",
     )
-    """Results by task id; they come in one by one while tasks run."""
-    notes: Annotated[list[str], Checked] = Field(default_factory=list)
-    """What the user should know of how the plan came about, such as a fallback that was taken."""
-    usage: Annotated[list[ChatCall], Checked(list[ChatCall], add)] = Field(default_factory=list)
-    """The chat calls of this turn, with their tokens and seconds."""
+    notes: Annotated[list[str], Checked] = Field(
+        default_factory=list,
+        description="What the user should know of how the plan came about, such as a fallback that was taken.",
+    )
+    usage: Annotated[list[ChatCall], Checked(list[ChatCall], add)] = Field(
+        default_factory=list,
+        description="The chat calls of this turn, with their tokens and seconds.",
+    )
 
 
 class State(Response):
