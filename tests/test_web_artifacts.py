@@ -8,10 +8,10 @@ import httpx
 import pytest
 from blockbuster import blockbuster_ctx
 from PIL import Image
-from pydantic import ValidationError
 from web_client import BASE, web
 
 from tools.artifacts import store
+from tools.errors import InputError
 from tools.links import file_name, link
 from tools.outputs import SCHEME, Artifact
 from tools.settings import Settings, settings
@@ -128,7 +128,7 @@ async def test_a_link_opens_its_artifact(
 
 def test_a_public_address_is_an_address(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HUGGINGGPT_PUBLIC_URL", "javascript:alert(1)")
-    with pytest.raises(ValidationError):
+    with pytest.raises(InputError, match="HUGGINGGPT_PUBLIC_URL"):
         Settings()
 
 
