@@ -115,7 +115,7 @@ async def polled(url: str, seconds: list[float], late: list[float]) -> AsyncIter
 
 async def run(client: LangGraphClient, store: ArtifactStore, request: str, file: str | None) -> float:
     """Have a request done on a new thread and return its seconds."""
-    files = [store.put(ROOT / "examples" / file)] if file else []
+    files = [await asyncio.to_thread(store.put, ROOT / "examples" / file)] if file else []
     given: Any = message(request, files).model_dump(include={"type", "content"})
     began = time.perf_counter()
     values: Any = await client.runs.wait(None, "hugginggpt", input={"messages": [given]}, context=CONTEXT)

@@ -30,7 +30,7 @@ async def embedded(name: str, kwargs: Kwargs) -> "BaseChatModel":
     url, key, uds = await llama.address()
     # A second try would queue behind the first, which the server still works on.
     limits: Kwargs = {"temperature": 0, "max_retries": 0, **kwargs}
-    return await _client("", http(uds), base_url=url, api_key=key, model=name, **limits)
+    return await _client("", await http(uds), base_url=url, api_key=key, model=name, **limits)
 
 
 async def openai(name: str, kwargs: Kwargs) -> "BaseChatModel":
@@ -41,7 +41,9 @@ async def openai(name: str, kwargs: Kwargs) -> "BaseChatModel":
     key = _secret(here.openai_api_key)
     if not key:
         raise SetupError(f"{name} needs a key: set OPENAI_API_KEY, or HUGGINGGPT_BASE_URL to another server.")
-    return await _client("OPENAI_API_KEY", http(), api_key=key, model=model, max_retries=RETRIES, **kwargs)
+    return await _client(
+        "OPENAI_API_KEY", await http(), api_key=key, model=model, max_retries=RETRIES, **kwargs
+    )
 
 
 async def address(name: str, kwargs: Kwargs) -> "BaseChatModel":
@@ -61,7 +63,7 @@ async def azure(name: str, kwargs: Kwargs) -> "BaseChatModel":
     if missing := [variable for variable, value in needed.items() if not value]:
         raise SetupError(f"{name} needs Azure OpenAI's settings: set {' and '.join(missing)}.")
     # httpx takes only the Authorization header away when it is sent on to another host, not Azure's `api-key`.
-    client = http(redirects=False)
+    client = await http(redirects=False)
 
     def make() -> "BaseChatModel":
         from langchain_openai import AzureChatOpenAI
@@ -82,7 +84,7 @@ async def azure(name: str, kwargs: Kwargs) -> "BaseChatModel":
     return await asyncio.to_thread(make)
 
 
-def http(uds: str | None = None, *, redirects: bool = True) -> httpx.AsyncClient:
+async def http(uds: str | None = None, *, redirects: bool = True) -> httpx.AsyncClient:
     """Return the HTTP client of the running event loop: connections cannot be used from another one.
 
     Args:
@@ -91,19 +93,21 @@ def http(uds: str | None = None, *, redirects: bool = True) -> httpx.AsyncClient
     """
     clients = _clients.setdefault(asyncio.get_running_loop(), {})
     if (uds, redirects) not in clients:
-        transport = httpx.AsyncHTTPTransport(uds=uds) if uds else None
-        # No time limit of its own: openai sets one per call.
-        clients[uds, redirects] = httpx.AsyncClient(
-            timeout=None,  # noqa: S113
-            follow_redirects=redirects,
-            transport=transport,
-        )
+        # On a thread, since it reads all certificates that this machine trusts.
+        made = await asyncio.to_thread(_made, uds, redirects)
+        clients.setdefault((uds, redirects), made)
     return clients[uds, redirects]
+
+
+def _made(uds: str | None, redirects: bool) -> httpx.AsyncClient:
+    transport = httpx.AsyncHTTPTransport(uds=uds) if uds else None
+    # No time limit of its own: openai sets one per call.
+    return httpx.AsyncClient(timeout=None, follow_redirects=redirects, transport=transport)  # noqa: S113
 
 
 async def _at(url: str, model: str, kwargs: Kwargs) -> "BaseChatModel":
     common: Kwargs = {"base_url": url, "api_key": _key_for(url), "model": model, "max_retries": RETRIES}
-    return await _client("HUGGINGGPT_API_KEY", http(), **common, **kwargs)
+    return await _client("HUGGINGGPT_API_KEY", await http(), **common, **kwargs)
 
 
 def _key_for(url: str) -> str:
@@ -122,7 +126,9 @@ async def _first_model(url: str) -> str:
     """Ask an OpenAI-compatible server what it serves."""
     headers = {"Authorization": f"Bearer {_key_for(url)}"}
     with translated(name=url, key="HUGGINGGPT_API_KEY"):
-        reply = await http().get(f"{url.rstrip('/')}/models", headers=headers, timeout=CONNECT_SECONDS)
+        reply = await (await http()).get(
+            f"{url.rstrip('/')}/models", headers=headers, timeout=CONNECT_SECONDS
+        )
         reply.raise_for_status()
     try:
         return str(reply.json()["data"][0]["id"])

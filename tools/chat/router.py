@@ -33,7 +33,7 @@ async def huggingface(name: str, kwargs: Kwargs) -> "BaseChatModel":
             f"{name} needs a token of the Hugging Face Hub, which starts with hf_: set HF_TOKEN to one."
         )
     model = name.removeprefix("huggingface:")
-    return await asyncio.to_thread(_make, model, token.get_secret_value(), http(), kwargs)
+    return await asyncio.to_thread(_make, model, token.get_secret_value(), await http(), kwargs)
 
 
 def _make(model: str, token: str, client: Any, kwargs: Kwargs) -> "BaseChatModel":
