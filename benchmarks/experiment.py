@@ -26,6 +26,7 @@ from benchmarks.taskbench_predict import Kept, Planner
 from benchmarks.taskbench_scores import Scored, comparable, summary
 from graph.nodes import wait_for
 from tools.errors import HuggingGPTError, InputError, ModelError, SetupError
+from tools.trace_client import without_secrets
 
 SCORES = ("n_f1", "e_f1", "t_f1", "v_f1")
 INPUTS = ("id", "user_request")
@@ -124,15 +125,19 @@ def uploaded(data: Sequence[Example], name: str, client: Client) -> list[Example
         dataset = client.create_dataset(
             name, description="TaskBench, Hugging Face domain (arXiv 2311.18760)."
         )
+    ours = [
+        example.model_copy(update={"id": uuid5(dataset.id, str(number)), "dataset_id": dataset.id})
+        for number, example in enumerate(data)
+    ]
     there = {example.id for example in client.list_examples(dataset_id=dataset.id)}
     missing = [
         {"id": example.id, "inputs": example.inputs, "reference_outputs": example.outputs}
-        for example in data
+        for example in ours
         if example.id not in there
     ]
     if missing:
         client.create_examples(dataset_id=dataset.id, examples=missing)
-    return [example.model_copy(update={"dataset_id": dataset.id}) for example in data]
+    return ours
 
 
 def _run(options: argparse.Namespace) -> dict[str, Any]:
@@ -145,6 +150,7 @@ def _run(options: argparse.Namespace) -> dict[str, Any]:
     data, client = examples(samples, name), None
     if options.upload:
         client = Client()
+        client.session.auth = without_secrets
         data = uploaded(data, name, client)
     return experiment(data, planner, kept, client)
 

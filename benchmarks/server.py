@@ -171,7 +171,8 @@ def main() -> None:
     """Print a table, or with `--json` one object."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
-    found = asyncio.run(measured()) if (asked := parser.parse_args()) else {}
+    asked = parser.parse_args()
+    found = asyncio.run(measured())
     if asked.json:
         print(json.dumps(found))
         return

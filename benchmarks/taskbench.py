@@ -21,7 +21,7 @@ from benchmarks.taskbench_predict import predict as predict_once
 from benchmarks.taskbench_scores import Scored, edges, nodes, summary
 from graph.planners.retrieval import Embed
 from tools.chat import EMBEDDED
-from tools.errors import HuggingGPTError
+from tools.errors import HuggingGPTError, InputError
 
 OUT = Path(__file__).parent / "out" / "taskbench.jsonl"
 PUBLISHED = {
@@ -104,10 +104,24 @@ def embedder() -> Embed:
     return embed_here
 
 
+def samples_of(data: Path) -> list[dict[str, Any]]:
+    """Return the samples of a file, one JSON object a line.
+
+    Raises:
+        InputError: A line is no JSON.
+    """
+    samples = []
+    for number, line in enumerate(data.read_text(encoding="utf-8").splitlines(), 1):
+        try:
+            samples += [json.loads(line)] if line.strip() else []
+        except ValueError as error:
+            raise InputError(f"{data} is not JSON in line {number}: {error}.") from None
+    return samples
+
+
 async def prepared(options: argparse.Namespace) -> tuple[list[dict[str, Any]], Planner, Kept]:
     """Return the samples, the planner and the kept predictions that arguments of `parser` name."""
-    lines = options.data.read_text(encoding="utf-8").splitlines()
-    samples = [json.loads(line) for line in lines if line.strip()]
+    samples = await asyncio.to_thread(samples_of, options.data)
     retrieval = options.planner == "retrieval"
     planner = by_retrieval(embedder()) if retrieval else by_chat_model(options.model, embedder())
     if retrieval and samples:

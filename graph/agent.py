@@ -45,4 +45,4 @@ def build(checkpointer: BaseCheckpointSaver[str] | None = None) -> Agent:
 
 
 graph = build()
-"""The graph that `langgraph.json` serves."""
+"""The graph without a checkpointer; `app/server.py` hands it to LangGraph Server, which brings its own."""

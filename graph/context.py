@@ -32,7 +32,9 @@ def prompt_at(*nodes: str) -> dict[str, Any]:
 class Context(Variables):
     """Settings of one run. An argument wins over the variable `HUGGINGGPT_<NAME>`, which wins over the default."""
 
-    model_config = SettingsConfigDict(env_prefix="HUGGINGGPT_", extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="HUGGINGGPT_", env_ignore_empty=True, extra="forbid", frozen=True
+    )
 
     model: str = Field(
         default=EMBEDDED,

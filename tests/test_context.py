@@ -17,7 +17,8 @@ from graph.context import EDITABLE, Context
 from graph.state import State
 from prompts import PLACEHOLDER, PROMPTS
 from tools.errors import InputError
-from tools.settings import settings
+from tools.plugins import Plugins
+from tools.settings import Settings, settings
 
 Start = Callable[[Script], ChatServer]
 OWN = {f"{name}_prompt": f"Own words for {name}.\n{PROMPTS[name]}" for name in EDITABLE}
@@ -157,3 +158,10 @@ def test_the_drawing_has_the_edges_that_are_taken() -> None:
     }
     assert not any(edge.target == "execute" and edge.source != "dispatch" for edge in graph.get_graph().edges)
     assert graph.name == "hugginggpt"
+
+
+def test_a_variable_without_a_value_sets_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("MEMORY_GB", "CACHE_DIR", "K", "PLUGINS"):
+        monkeypatch.setenv(f"HUGGINGGPT_{name}", "")
+    assert (Settings().memory_gb, Context().k, Plugins().plugins) == (None, 5, "")
+    assert Settings().cache_dir.is_absolute()

@@ -1,4 +1,4 @@
-"""The README's Python blocks run as they stand."""
+"""The README's blocks run as they stand."""
 
 import os
 import re
@@ -89,6 +89,15 @@ def test_a_langchain_agent_reads_the_page(chat_server: Callable[[Script], ChatSe
         "image-to-text",
         "translation",
     ]
+
+
+@pytest.mark.embedded
+@pytest.mark.parametrize(
+    ("page", "printed"), [("studio", "from Bonjour à tous"), ("approval", "Run this task?")]
+)
+def test_pages(page: str, printed: str) -> None:
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / f"{page}.md").read_text(), re.DOTALL)
+    assert printed in output([sys.executable, "-c", block("asyncio.run(main())", blocks)])
 
 
 @pytest.mark.embedded

@@ -13,11 +13,12 @@ from chat_server import ChatServer, Script
 from numpy.typing import NDArray
 
 from benchmarks import taskbench
+from benchmarks.taskbench import samples_of
 from benchmarks.taskbench_predict import Kept, Run, by_chat_model, by_retrieval, predict, version
 from benchmarks.taskbench_scores import arguments, comparable, f1, summary
 from benchmarks.taskbench_tools import ROWS_OF_TOOLS, as_sample, only_tools, rows, stand_ins
 from graph.state import Input, Plan, Task
-from tools.errors import TransientError
+from tools.errors import InputError, TransientError
 from tools.tasks import TASKS, find
 
 DATA = Path(taskbench.__file__).parent / "data"
@@ -202,3 +203,10 @@ def test_the_command_prints_one_json_object_of_good_scores(tmp_path: Path) -> No
     assert result["samples"] == 34
     assert result["n_f1"] >= 82
     assert result["e_f1"] >= 55
+
+
+def test_a_line_that_is_no_json_is_told(tmp_path: Path) -> None:
+    data = tmp_path / "data.jsonl"
+    data.write_text('{"id": "1"}\n\n{"id": \n')
+    with pytest.raises(InputError, match="line 3"):
+        samples_of(data)

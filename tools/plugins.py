@@ -13,7 +13,7 @@ NOT_FOUND = "there is no module of that name; install it, or put its folder on P
 class Plugins(BaseSettings):
     """The one setting that is read while modules are imported, so that it does not depend on the others."""
 
-    model_config = SettingsConfigDict(env_prefix="HUGGINGGPT_", extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="HUGGINGGPT_", env_ignore_empty=True, extra="ignore")
 
     plugins: str = ""
     """Names of modules, separated by commas, that add task types and engines when they are imported."""

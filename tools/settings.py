@@ -39,7 +39,9 @@ class Variables(BaseSettings):
 class Settings(Variables):
     """Process-wide settings. Each is the variable `HUGGINGGPT_<NAME>` unless an alias is given."""
 
-    model_config = SettingsConfigDict(env_prefix="HUGGINGGPT_", extra="ignore", populate_by_name=True)
+    model_config = SettingsConfigDict(
+        env_prefix="HUGGINGGPT_", env_ignore_empty=True, extra="ignore", populate_by_name=True
+    )
 
     data_dir: Path = Field(default_factory=lambda: user_data_path(APP))
     """Holds the checkpoints; kept."""
