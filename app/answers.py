@@ -61,7 +61,8 @@ def ask(question: Question, check: Check) -> Decision | None:
         question: What is asked.
         check: Validates an edit.
     """
-    text = json.dumps(question["action_requests"][0]["args"], indent=2, ensure_ascii=False)
+    shown = question.get("edited") or question["action_requests"][0]["args"]
+    text = json.dumps(shown, indent=2, ensure_ascii=False)
     while True:
         try:
             line = input("[a]ccept, [e]dit or [r]eject? ").strip().lower()

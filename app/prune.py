@@ -9,7 +9,7 @@ from typing import NamedTuple
 from app.runs import config_of, unfinished
 from app.saver import Saver
 from graph.agent import Agent, build
-from tools.errors import InputError
+from tools.errors import HuggingGPTError, InputError
 from tools.settings import Settings
 from tools.sweep import Freed, Sweep, digests
 
@@ -88,19 +88,28 @@ async def _pruned(saver: Saver, finished: datetime, begun: datetime, dry_run: bo
     """
     agent, gone = build(saver), set[str]()
     for thread in await saver.threads():
-        if await _is_old(agent, thread, finished, begun):
+        touched = await _touched(saver, thread)
+        if touched and touched < (begun if await _goes_on(agent, thread) else finished):
             gone.add(thread)
             if not dry_run:
                 await saver.adelete_thread(thread)
     return gone
 
 
-async def _is_old(agent: Agent, thread: str, finished: datetime, begun: datetime) -> bool:
-    snapshot = await agent.aget_state(config_of(thread))
-    others = (snapshot.metadata or {}).get("graph_id", GRAPH) != GRAPH
-    if snapshot.created_at is None or others:
-        return False
-    return datetime.fromisoformat(snapshot.created_at) < (begun if unfinished(snapshot) else finished)
+async def _touched(saver: Saver, thread: str) -> datetime | None:
+    """Return when a thread was last written to; None for one of another graph."""
+    latest = await saver.aget_tuple(config_of(thread))
+    if latest is None or latest.metadata.get("graph_id", GRAPH) != GRAPH:
+        return None
+    return datetime.fromisoformat(latest.checkpoint["ts"])
+
+
+async def _goes_on(agent: Agent, thread: str) -> bool:
+    """Tell whether a thread's run may be gone on with; nobody can tell while a plugin of its tasks is not there."""
+    try:
+        return unfinished(await agent.aget_state(config_of(thread)))
+    except HuggingGPTError:
+        return True
 
 
 async def _referenced(gone: Mapping[Saver, set[str]]) -> set[str]:

@@ -52,7 +52,7 @@ async def approve(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
         decision = decided(answer)
         if decision.type == "reject":
             return {"edit": None, **_rejected(state, decision.message, context)}
-        if decision.edited_action:
+        if decision.type == "edit" and decision.edited_action:
             args = decision.edited_action.args
             return {"edit": None, **await edited(state, args, context)}
     except PlanError as error:
@@ -173,6 +173,9 @@ def _obstacle(model: Model | None) -> str | None:
 def _rejected(state: State, message: str | None, context: Context) -> dict[str, Any]:
     """End all tasks that were to run; a chat model that plans may make another plan, as often as one is rejected."""
     reason = f"The plan was rejected: {(message or '').strip().rstrip('.') or 'no reason was given'}."
-    result = TaskResult(error=TaskError(reason=reason, kind="rejected"))
-    anew = state.replans + 1 if context.uses_llm_planner else 0
-    return {"results": {task.id: result for task in state.unfinished}, "replans": anew}
+    error = TaskError(reason=reason, kind="rejected")
+    results = dict(state.finished)
+    for task in state.unfinished:
+        # With its digest, so that an edit of the plan makes it stale.
+        results[task.id] = TaskResult(error=error, digest=task.digest(results))
+    return {"results": results, "replans": state.replans + 1 if context.uses_llm_planner else 0}

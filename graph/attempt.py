@@ -15,6 +15,7 @@ from langgraph.errors import GraphBubbleUp
 from graph.context import Context
 from graph.events import TaskEvent, TaskStatus
 from graph.inputs import bind
+from graph.owners import check_model
 from graph.state import Assignment, ErrorKind, Task, TaskError, TaskResult
 from tools.assets import on_progress
 from tools.errors import (
@@ -176,6 +177,7 @@ async def _call(
 async def _invoke(
     task: Task, model: str, sources: Mapping[str, TaskResult], context: Context, number: int
 ) -> Output:
+    check_model(model)
     args = await bind(task, sources)
     key = await asyncio.to_thread(cache_key, task.name, model, args) if context.cache_results else None
     if key and (found := await asyncio.to_thread(cached, key)):

@@ -182,4 +182,5 @@ class Context(Variables):
 
 def context_of(runtime: Runtime[Context]) -> Context:
     """Return the run's context, or the one made of environment and defaults when the caller gave none."""
-    return runtime.context or Context()
+    # In a graph around this one with settings of its own, those arrive here.
+    return runtime.context if isinstance(runtime.context, Context) else Context()

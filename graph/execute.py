@@ -18,6 +18,7 @@ from graph.context import Context, context_of
 from graph.events import ended, queued
 from graph.owners import claim
 from graph.state import Assignment, Frozen, Plan, State, Task, TaskError, TaskResult
+from tools.errors import SetupError
 from tools.usage import ChatCall, recorded
 
 NOT_ASSIGNED = Assignment(reason="No model was chosen for this task.")
@@ -108,12 +109,20 @@ async def _run(
     result = known or await attempt(
         call.task, call.assignment, sources, context_of(runtime), runtime.stream_writer
     )
-    result = result.model_copy(update={"digest": call.task.digest(sources)})
-    await claim(file.ref for file in (result.output.files if result.output else ()))
+    result = (await _claimed(result)).model_copy(update={"digest": call.task.digest(sources)})
     # Whoever waits for it starts before it is written.
     end.set_result(result)
     if not known:
         await board.kept.keep(call.task, result)
+
+
+async def _claimed(result: TaskResult) -> TaskResult:
+    """Note whose the files of a result are; a result whose files nobody could read is a failure."""
+    try:
+        await claim(file.ref for file in (result.output.files if result.output else ()))
+    except SetupError as error:
+        return result.model_copy(update={"output": None, "error": TaskError(reason=str(error), kind="setup")})
+    return result
 
 
 def _skip(sources: Sources) -> TaskResult | None:

@@ -21,8 +21,7 @@ async def bind(task: Task, sources: Mapping[str, TaskResult]) -> dict[str, str]:
         InputError: A source made no file of the medium that the slot takes, or a file is not the owner's.
     """
     made = [file.ref for source in sources.values() if source.output for file in source.output.files]
-    given = [item.value for item in task.inputs if item.value and item.value.startswith(SCHEME)]
-    await check([*given, *made])
+    await check([*task.refs, *made])
     values: dict[str, str] = {}
     for item in task.inputs:
         slot = task.row.slot(item.slot)

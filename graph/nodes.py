@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 from langchain_core.runnables import Runnable, RunnableConfig
 from langgraph.runtime import Runtime, get_runtime
 
-from graph.context import Context
+from graph.context import Context, context_of
+from graph.owners import check_model
 
 T = TypeVar("T")
 Function = Callable[[Any, Runtime[Context]], Awaitable[dict[str, Any]]]
@@ -38,7 +39,9 @@ class Node(Runnable[Any, Any]):
 
     async def ainvoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:  # noqa: A002
         """Run the node."""
-        return await self._function(input, get_runtime(Context))
+        runtime = get_runtime(Context)
+        check_model(context_of(runtime).model)
+        return await self._function(input, runtime)
 
 
 def wait_for(work: Coroutine[Any, Any, T]) -> T:

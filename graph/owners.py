@@ -1,7 +1,7 @@
-"""Whose artifacts a run may use where the server asks for keys: those that its owner gave, or a run of theirs made.
+"""What a run may use where the server asks for keys: artifacts that its owner gave or made, models the server names.
 
 Without this, whoever knows or guesses the digest of somebody's file could name it in a message, a plan or an edited
-state, and have the run read it or link it.
+state, and have the run read it or link it; and whoever has a key could have the server call any address of its network.
 """
 
 import asyncio
@@ -12,6 +12,7 @@ from langgraph.runtime import get_runtime
 from graph.context import Context
 from tools.artifacts import store
 from tools.errors import InputError
+from tools.settings import settings
 
 
 def owner() -> str | None:
@@ -39,6 +40,21 @@ async def check(refs: Iterable[str]) -> None:
         return
     if foreign := await asyncio.to_thread(lambda: [ref for ref in asked if not store().owns(who, ref)]):
         raise InputError(f"there is no artifact {foreign[0]} among your files; upload the file again.")
+
+
+def check_model(name: str) -> None:
+    """Refuse a model that is an address which an owner's request names and the server does not.
+
+    Raises:
+        InputError: It is one.
+    """
+    if not name.startswith(("http://", "https://")) or owner() is None or name == Context().model:
+        return
+    if name.partition("#")[0].rstrip("/") != (settings().base_url or "").rstrip("/"):
+        raise InputError(
+            f"{name} is no model that may be asked for here: the addresses of this server are those in its "
+            "HUGGINGGPT_MODEL and HUGGINGGPT_BASE_URL."
+        )
 
 
 async def claim(refs: Iterable[str]) -> None:

@@ -67,6 +67,7 @@ async def plan(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
     with recorded("plan") as usage:
         made = await _by_chat_model(state, runtime, notes) if context.uses_llm_planner else None
     made = made or await _by_retrieval(state)
+    await check(ref for task in made.tasks for ref in task.refs)
     for note in notes:
         runtime.stream_writer(NoteEvent(type="note", text=note))
     # The reducers of these merge: only Overwrite clears what the turn before left there.

@@ -59,6 +59,8 @@ class Question(TypedDict):
     """For each task that is to run its models in the order in which they are tried; empty before they are chosen."""
     problem: NotRequired[str]
     """Why the answer before could not be used."""
+    edited: NotRequired[dict[str, Any]]
+    """The plan and models as that answer had them."""
 
 
 async def question(state: State, context: Context) -> Question:
@@ -67,12 +69,12 @@ async def question(state: State, context: Context) -> Question:
     problem = state.edit.problem if state.edit else ""
     action: Action = {
         "name": ACTION,
-        "args": (state.edit and state.edit.args) or _args(state),
+        "args": _args(state),
         "description": _description(state, costs, problem),
     }
     review: Review = {"action_name": ACTION, "allowed_decisions": ["approve", "edit", "reject"]}
     asked = Question(action_requests=[action], review_configs=[review], costs=costs)
-    return Question(**asked, problem=problem) if problem else asked
+    return Question(**asked, problem=problem, edited=dict(state.edit.args)) if state.edit else asked
 
 
 def _names(state: State) -> dict[str, str]:

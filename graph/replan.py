@@ -94,7 +94,7 @@ def _anew(state: State) -> str:
 
 def _rejection(state: State) -> str | None:
     """Return why the user rejected the plan, or None when that is not why it is made anew."""
-    errors = (result.error for result in state.results.values())
+    errors = (state.results[task.id].error for task in _tasks(state))
     return next((error.reason for error in errors if error and error.kind == "rejected"), None)
 
 

@@ -21,7 +21,7 @@ from pydantic import (
 from graph.channel import Checked
 from graph.context import Approval
 from tools.errors import SetupError
-from tools.outputs import Output
+from tools.outputs import SCHEME, Output
 from tools.results import key_of
 from tools.tasks import TASKS, TaskRow
 from tools.usage import ChatCall
@@ -81,6 +81,11 @@ class Task(Frozen):
     def row(self) -> TaskRow:
         """The row of the task table this task is a call of."""
         return TASKS[self.name]
+
+    @property
+    def refs(self) -> tuple[str, ...]:
+        """The references of artifacts among its inputs."""
+        return tuple(item.value for item in self.inputs if item.value and item.value.startswith(SCHEME))
 
     @property
     def dep(self) -> tuple[str, ...]:
@@ -239,7 +244,7 @@ class Request(BaseModel):
     def conversation(self) -> list[AnyMessage]:
         """The messages up to the user's last one, the request: a fork of a run that has ended holds its answer too."""
         users = (number for number, one in enumerate(self.messages, 1) if one.type == "human")
-        return self.messages[: max(users, default=len(self.messages))]
+        return self.messages[: max(users, default=0)]
 
 
 class Response(Request):

@@ -51,7 +51,8 @@ async def ended(run: "RunTree", task: Task, sources: Mapping[str, TaskResult], r
     limit = int(settings().trace_attachment_mb * MB)
     if limit and delivers():
         media = [
-            *([] if hides(run.client, "inputs") else _given(task, sources)),
+            # Those of a task that has no output may not be its owner's.
+            *(_given(task, sources) if result.output and not hides(run.client, "inputs") else ()),
             *([] if hides(run.client, "outputs") else _made(result)),
         ]
         run.attachments = await asyncio.to_thread(_attachments, media, limit)

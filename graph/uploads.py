@@ -12,7 +12,7 @@ from langchain_core.messages import AnyMessage, HumanMessage
 from graph.files import block, referred
 from graph.owners import check, claim, owner
 from tools.artifacts import ArtifactStore, store
-from tools.errors import InputError
+from tools.errors import InputError, SetupError
 from tools.ingest import ingest, ingest_bytes, with_suffix
 from tools.links import ref_at
 from tools.outputs import SCHEME, Artifact
@@ -70,8 +70,16 @@ async def _message(item: HumanMessage, *, new: bool, last: bool) -> AnyMessage:
     if isinstance(item.content, str):
         return item
     few = asyncio.Semaphore(AT_ONCE)
-    parts = [_part(part, at, new, last, few) for at, part in enumerate(item.content, 1)]
-    content = list(await asyncio.gather(*parts))
+    try:
+        # When one cannot be used, nobody waits for the others.
+        async with asyncio.TaskGroup() as group:
+            parts = [
+                group.create_task(_part(part, at, new, last, few)) for at, part in enumerate(item.content, 1)
+            ]
+    except* (InputError, SetupError) as errors:
+        first = errors.exceptions[0]
+        raise first from None
+    content = [part.result() for part in parts]
     return item if content == item.content else item.model_copy(update={"content": content})
 
 

@@ -154,9 +154,8 @@ async def test_an_edit_that_is_not_valid_is_asked_about_again(chat_server: Start
     asked = question_of(await run.answer(edit(tasks=wrong)))
     assert "there is no task type 'teleport'" in asked["problem"]
     assert asked["problem"] in asked["action_requests"][0]["description"]
-    assert asked["action_requests"][0]["args"]["tasks"] == wrong, (
-        "the user's edit is still there to be mended"
-    )
+    assert asked["action_requests"][0]["args"] == args, "what would run is what is shown"
+    assert asked["edited"]["tasks"] == wrong, "the user's edit is still there to be mended"
     asked = question_of(await run.answer({"perhaps": 1}))
     assert '"type": "approve"' in asked["problem"]
     assert asked["action_requests"][0]["args"] == args
@@ -346,3 +345,21 @@ async def test_tasks_without_a_model_are_told_before_they_fail(chat_server: Star
         "Task 0 cannot run. There is no model for text-to-video here."
         in asked["action_requests"][0]["description"]
     )
+
+
+SUM = {"id": "0", "name": "summarization", "inputs": [{"slot": "text", "value": "one"}]}
+
+
+async def test_a_rejected_plan_can_be_edited_at_its_checkpoint_and_run(chat_server: Start) -> None:
+    run = Run(chat_server(tasks("one", "two")), approve="plan", planner="retrieval")
+    agent, thread = run.agent, THREAD
+    await agent.aupdate_state(
+        thread, {"messages": REQUEST.messages, "plan": {"tasks": [SUM]}, "approve": "plan"}, as_node="plan"
+    )
+    await agent.ainvoke(None, thread, context=run.context)
+    state = State(**await run.answer(reject("No.")))
+    assert statuses(state) == {"0": "skipped"}
+    other = {"tasks": [{**SUM, "inputs": [{"slot": "text", "value": "other"}]}]}
+    fork = await agent.aupdate_state(thread, {"plan": other, "approve": "never"}, as_node="plan")
+    again = State(**await agent.ainvoke(None, fork, context=run.context))
+    assert statuses(again) == {"0": "ok"}

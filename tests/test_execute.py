@@ -6,6 +6,7 @@ import random
 import re
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -161,6 +162,13 @@ class Outer(TypedDict, total=False):
     results: dict[str, Any]
 
 
+@dataclass
+class Theirs:
+    """Settings of somebody else's graph."""
+
+    approve: str
+
+
 def within_another(saver: Any = None) -> Any:
     """Return a graph of somebody else, of which the agent is one node."""
     outer = StateGraph(Outer, context_schema=Context)
@@ -177,6 +185,18 @@ async def test_as_a_node_of_another_graph(chat_server: Start) -> None:
         assert {id_: result.output.text for id_, result in values["results"].items()} == right(
             SHAPES["diamond"]
         )
+
+
+async def test_as_a_node_of_a_graph_with_settings_of_its_own(
+    chat_server: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = chat_server(scripted(plan_of(SHAPES["diamond"]), work))
+    monkeypatch.setenv("HUGGINGGPT_MODEL", server.url)
+    outer = StateGraph(Outer, context_schema=Theirs)
+    outer.add_node("agent", build())
+    outer.add_edge(START, "agent")
+    values = await outer.compile().ainvoke({"messages": REQUEST.messages}, context=Theirs(approve="yes"))
+    assert {id_: result.output.text for id_, result in values["results"].items()} == right(SHAPES["diamond"])
 
 
 def test_as_a_node_of_another_graph_without_an_event_loop(chat_server: Start) -> None:

@@ -11,7 +11,7 @@ import httpx
 import pytest
 from langgraph_server import ROOT, LangGraphServer, free_port, wait_until
 
-PREPARED = ["make", "--assume-old=.venv/.ready", f"BIN={Path(sys.executable).parent}"]
+PREPARED = ["make", "--no-print-directory", "--assume-old=.venv/.ready", f"BIN={Path(sys.executable).parent}"]
 
 
 @pytest.fixture

@@ -25,6 +25,7 @@ from tools.errors import InputError
 from tools.outputs import Artifact, Output
 from tools.settings import settings
 from tools.sweep import Sweep
+from tools.tasks import TASKS, Slot, TaskRow
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 Server = Callable[[Script], ChatServer]
@@ -129,6 +130,27 @@ async def test_threads_of_other_graphs_stay(chat_server: Server) -> None:
         await build(saver).ainvoke(given, config, context=context(server_of(chat_server)))
         await forget(saver, HOUR, later=40 * DAY)
         assert await saver.threads() == ["theirs"]
+
+
+async def test_a_thread_whose_plugin_is_gone_holds_up_no_other(
+    chat_server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with threads(chat_server) as (saver, _, _):
+        palette = TaskRow(
+            name="palette",
+            about="Finds colours.",
+            examples=("a", "b", "c"),
+            slots=(Slot(name="image", media="image"),),
+            makes=("text",),
+        )
+        plan = {"tasks": [{"id": "0", "name": "palette", "inputs": [{"slot": "image", "value": "x"}]}]}
+        with monkeypatch.context() as plugin:
+            plugin.setitem(TASKS, "palette", palette)
+            await build(saver).aupdate_state(config_of("plugin"), {"plan": plan}, as_node="plan")
+        assert (await forget(saver, HOUR, later=2 * HOUR)).threads == 1
+        assert set(await saver.threads()) == {"plugin", "unfinished"}
+        await forget(saver, 2 * HOUR, later=GRACE + HOUR)
+        assert await saver.threads() == []
 
 
 def test_a_file_that_is_stored_again_meanwhile_stays() -> None:

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tools.errors import SetupError
+from tools.errors import InputError, SetupError
 from tools.settings import settings
 from tools.signatures import is_signed, signature
 
@@ -33,11 +33,11 @@ def test_the_secret_is_made_once_and_is_nobody_elses() -> None:
 
 
 def test_the_secret_may_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HUGGINGGPT_LINK_SECRET", "x")
+    monkeypatch.setenv("HUGGINGGPT_LINK_SECRET", "x" * 32)
     settings.cache_clear()
     given = signature(FILE)
     assert not (settings().data_dir / "link.secret").exists()
-    monkeypatch.setenv("HUGGINGGPT_LINK_SECRET", "y")
+    monkeypatch.setenv("HUGGINGGPT_LINK_SECRET", "y" * 32)
     settings.cache_clear()
     assert not is_signed(FILE, given)
     assert "SecretStr" in repr(settings().link_secret)
@@ -49,4 +49,11 @@ def test_an_empty_secret_signs_nothing(content: bytes) -> None:
     path.parent.mkdir(parents=True)
     path.write_bytes(content)
     with pytest.raises(SetupError, match=r"link\.secret"):
+        signature(FILE)
+
+
+def test_a_secret_that_could_be_guessed_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HUGGINGGPT_LINK_SECRET", "x" * 31)
+    settings.cache_clear()
+    with pytest.raises(InputError, match="HUGGINGGPT_LINK_SECRET"):
         signature(FILE)

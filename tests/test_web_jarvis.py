@@ -15,6 +15,8 @@ from scripted import echo, scripted
 from test_web_artifacts import BYTES
 from web_client import BASE, web
 
+from app.routes.jarvis_results import addressed
+from graph.state import State
 from tools.artifacts import store
 from tools.outputs import SCHEME
 from tools.settings import settings
@@ -179,3 +181,9 @@ async def test_a_client_that_goes_stops_the_run(start: Start) -> None:
     await asyncio.sleep(0.6)
     # The answer would have been asked for next.
     assert len(server.requests) == 2
+
+
+def test_only_files_of_the_conversation_are_linked() -> None:
+    theirs = f"{SCHEME}{'0' * 64}.txt"
+    written = {"task": "summarization", "id": 0, "dep": [-1], "args": {"text": theirs}}
+    assert addressed(written, State(), BASE) == written

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+from pydantic import ValidationError
+
 from tools.assets import ASSETS
 from tools.models import Way, find
 from tools.outputs import Output
@@ -56,7 +58,11 @@ def version_of(way: Way) -> str | None:
 def cached(key: str) -> Output | None:
     """Return the output that was kept under a key, if all of its files are still there. Blocking."""
     text = kept(f"{FOLDER}/{key}").get(OUTPUT)
-    output = Output.model_validate_json(text) if text else None
+    try:
+        output = Output.model_validate_json(text) if text else None
+    except ValidationError:
+        # Another version wrote it.
+        return None
     return output if output and is_whole(output) else None
 
 

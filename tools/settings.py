@@ -85,7 +85,7 @@ class Settings(Variables):
     """API keys of the server beside those in the data folder: `OWNER:SHA256`, separated by commas."""
     origins: str = "https://smith.langchain.com,https://eu.smith.langchain.com"
     """Origins of web pages that may use a server without keys, beside those of this machine; separated by commas."""
-    link_secret: SecretStr | None = None
+    link_secret: SecretStr | None = Field(default=None, min_length=32)
     """What links to artifacts are signed with; a random one in the data folder when unset."""
 
     hub_search: bool = True

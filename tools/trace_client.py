@@ -46,6 +46,7 @@ SECRET = re.compile(r"(^|_)(KEY|TOKEN|SECRET|CREDENTIAL)S?$|PASS(WORD|WD)?$", re
 """Ends of the names of variables that hold secrets."""
 PASSWORD = re.compile(r"://[^\s/:@]*:([^\s/@]+)@")
 """Finds the passwords of addresses."""
+SIGNATURE = re.compile(rb"signature=[0-9a-f]{64}")
 SHORTEST = 8
 """Characters of the shortest secret; `none` and `EMPTY` are what servers without keys are given."""
 
@@ -122,14 +123,15 @@ def hides(client: Client, what: Literal["inputs", "outputs"]) -> bool:
 def without_secrets(request: PreparedRequest) -> PreparedRequest:
     """Put stars in place of every secret in a request's body; the length stays.
 
-    Secrets are the values of variables named like keys, and the passwords in addresses that variables hold.
+    Secrets are the values of variables named like keys, the passwords in addresses that variables hold, and the
+    signatures of links to artifacts.
     """
     body: Any = request.body
     if body:
         whole = body.read() if hasattr(body, "read") else body.encode() if isinstance(body, str) else body
         for secret in sorted(set(_secrets(os.environ)), key=len, reverse=True):
             whole = whole.replace(secret.encode(), b"*" * len(secret.encode()))
-        request.body = whole
+        request.body = SIGNATURE.sub(b"signature=" + b"*" * 64, whole)
     return request
 
 

@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any
 
-from graph.files import files_of, referred
+from graph.files import files_of
 from graph.inputs import bind
 from graph.planners import wire
 from graph.respond import linked
@@ -31,16 +31,13 @@ def addressed(task: dict[str, Any], state: State, base: str) -> dict[str, Any]:
         state: The conversation, which knows the names of files.
         base: Address of this server.
     """
-    names = {file.ref: link(file, base) for file in files_of(state.messages)}
+    # Whatever else looks like a reference is a text: a link to it could open the file of somebody else.
+    made = [file for result in state.results.values() if result.output for file in result.output.files]
+    addresses = {file.ref: link(file, base) for file in (*made, *files_of(state.messages))}
     return {
         **task,
-        "args": {slot: names.get(value) or _address(value, base) for slot, value in task["args"].items()},
+        "args": {slot: addresses.get(value) or value for slot, value in task["args"].items()},
     }
-
-
-def _address(value: str, base: str) -> str:
-    artifact = referred({"url": value})
-    return (link(artifact, base) or value) if artifact else value
 
 
 async def results_of(state: State, base: str) -> dict[str, Any]:
