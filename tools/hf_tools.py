@@ -52,6 +52,15 @@ class ExpertTool(BaseTool):
         output = await run(self.row.name, expert, inputs, store=store(), timeout=timeout)
         return output.text, output
 
+    def _parse_input(
+        self, tool_input: str | dict[str, Any], tool_call_id: str | None
+    ) -> str | dict[str, Any]:
+        """Return the checked arguments. LangChain's way to do that reflects on all annotations in every call."""
+        if isinstance(tool_input, str):
+            return super()._parse_input(tool_input, tool_call_id)
+        checked = _schema(self.name).model_validate(tool_input)
+        return {name: getattr(checked, name) for name in type(checked).model_fields}
+
     def _filter_injected_args(self, tool_input: dict[str, Any]) -> dict[str, Any]:
         """Return what traces show: the slots. LangChain would find out by reflection in every call what these are."""
         return {slot.name: tool_input[slot.name] for slot in self.row.slots if slot.name in tool_input}
