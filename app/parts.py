@@ -11,7 +11,8 @@ from rich.text import Text
 from rich.tree import Tree
 
 from app.report import files as files_made
-from graph.state import Input, Plan, State, Task
+from graph.state import State
+from graph.types import Input, Plan, Task
 
 BUSY = ("running", "loading", "retrying", "falling back")
 STYLES = {"done": "green", "failed": "red", "skipped": "yellow", **dict.fromkeys(BUSY, "cyan")}

@@ -6,7 +6,8 @@ from typing import Any
 from graph.planners.wire import write
 from graph.question import Question
 from graph.respond import answer_of
-from graph.state import Assignment, Plan, State, TaskResult
+from graph.state import State
+from graph.types import Assignment, Plan, TaskResult
 from tools.artifacts import store
 from tools.outputs import Artifact
 

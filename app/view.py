@@ -29,7 +29,8 @@ from app.usage import show_usage
 from graph.events import PlanEvent
 from graph.files import files_of
 from graph.respond import answer_of
-from graph.state import Assignment, Plan, State, TaskResult
+from graph.state import State
+from graph.types import Assignment, Plan, TaskResult
 from tools.outputs import Artifact
 
 

@@ -22,7 +22,8 @@ from benchmarks.stubs import expected, random_plan, request_of, stubbed, texts_o
 from graph import board
 from graph.agent import Agent
 from graph.context import Context
-from graph.state import Input, Plan, State, Task
+from graph.state import State
+from graph.types import Input, Plan, Task
 from tools.artifacts import store
 from tools.models import Model, Way
 from tools.outputs import Output

@@ -39,7 +39,8 @@ from graph import execute, plan, replan
 from graph.agent import NODES, Agent, build
 from graph.context import Context
 from graph.nodes import Node
-from graph.state import Plan, Request, Response, State
+from graph.state import Request, Response, State
+from graph.types import Plan
 from tools.artifacts import store
 from tools.settings import settings
 

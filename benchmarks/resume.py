@@ -30,7 +30,8 @@ import psutil
 from app.runs import config_of, opened, unfinished
 from benchmarks.stubs import critical_path, expected, random_plan, request_of, stubbed, texts_of
 from graph.context import Context
-from graph.state import Plan, State
+from graph.state import State
+from graph.types import Plan
 from tools.errors import SetupError
 from tools.experts import workers
 from tools.settings import settings

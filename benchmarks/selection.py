@@ -19,7 +19,8 @@ from pydantic import BaseModel
 
 from graph import select
 from graph.context import Context
-from graph.state import Input, Plan, State, Task
+from graph.state import State
+from graph.types import Input, Plan, Task
 from tools.chat import EMBEDDED
 from tools.experts.embedder import embed
 from tools.models import Model

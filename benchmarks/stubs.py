@@ -15,7 +15,8 @@ from unittest.mock import patch
 from langchain_core.language_models import FakeListChatModel
 
 from graph.files import message
-from graph.state import Input, Plan, Request, State, Task
+from graph.state import Request, State
+from graph.types import Input, Plan, Task
 from tools.models import Model, Way
 from tools.outputs import Output
 

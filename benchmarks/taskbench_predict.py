@@ -15,7 +15,7 @@ from graph.files import message
 from graph.planners import llm, retrieval
 from graph.planners.retrieval import Embed
 from graph.planners.wire import PlanError
-from graph.state import Plan
+from graph.types import Plan
 from tools.chat import chat_model
 from tools.errors import InputError, ModelError, TransientError
 from tools.outputs import Artifact

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from graph.state import Plan, Task
+from graph.types import Plan, Task
 from tools.outputs import Artifact, Media
 from tools.tasks import TASKS, Slot, TaskRow
 

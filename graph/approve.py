@@ -14,7 +14,8 @@ from graph.files import files_of
 from graph.planners.wire import PlanError, read
 from graph.question import ACTION, question
 from graph.references import distinct
-from graph.state import Assignment, Edit, Plan, State, Task, TaskError, TaskResult
+from graph.state import Edit, State
+from graph.types import Assignment, Plan, Task, TaskError, TaskResult
 from tools.chat import check_name
 from tools.errors import InputError
 from tools.models import Model, find

@@ -16,7 +16,7 @@ from graph.context import Context
 from graph.events import TaskEvent, TaskStatus
 from graph.inputs import bind
 from graph.owners import check_model
-from graph.state import Assignment, ErrorKind, Task, TaskError, TaskResult
+from graph.types import Assignment, ErrorKind, Task, TaskError, TaskResult
 from tools.assets import on_progress
 from tools.errors import (
     HuggingGPTError,

@@ -13,7 +13,7 @@ from weakref import WeakValueDictionary
 from langgraph.runtime import ExecutionInfo
 
 from graph.kept import Kept, superstep_of
-from graph.state import TaskResult
+from graph.types import TaskResult
 
 QUIET_SECONDS = 0.02
 """A source that has not shown up is given up once no task of the superstep has started for this long."""

@@ -5,7 +5,7 @@ docs/events.md shows them in the order they come.
 
 from typing import Literal, NotRequired, TypedDict
 
-from graph.state import Task, TaskResult
+from graph.types import Task, TaskResult
 
 TaskStatus = Literal["queued", "loading", "running", "retrying", "falling_back", "done", "failed", "skipped"]
 

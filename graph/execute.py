@@ -17,7 +17,8 @@ from graph.board import Board, End, board_of
 from graph.context import Context, context_of
 from graph.events import ended, queued
 from graph.owners import claim
-from graph.state import Assignment, Frozen, Plan, State, Task, TaskError, TaskResult
+from graph.state import State
+from graph.types import Assignment, Frozen, Plan, Task, TaskError, TaskResult
 from tools.errors import SetupError
 from tools.usage import ChatCall, recorded
 

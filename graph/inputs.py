@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping
 
 from graph.owners import check
-from graph.state import Task, TaskResult
+from graph.types import Task, TaskResult
 from tools.artifacts import store
 from tools.errors import InputError
 from tools.outputs import SCHEME

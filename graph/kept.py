@@ -12,7 +12,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from langgraph.runtime import ExecutionInfo
 from pydantic import ValidationError
 
-from graph.state import Task, TaskResult
+from graph.types import Task, TaskResult
 from tools import results
 from tools.results import is_whole, key_of
 

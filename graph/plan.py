@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from langchain_core.messages import BaseMessage
+from langchain_core.messages import AnyMessage, BaseMessage
 from langchain_core.runnables import RunnableLambda
 from langgraph.runtime import Runtime
 from langgraph.types import Overwrite
@@ -20,7 +20,8 @@ from graph.planners import llm, retrieval
 from graph.planners.llm_progress import telling
 from graph.planners.wire import PlanError
 from graph.references import described, distinct, with_names
-from graph.state import Plan, State
+from graph.state import State
+from graph.types import Plan
 from graph.uploads import taken_in
 from tools import llama
 from tools.assets import is_cached
@@ -48,21 +49,10 @@ async def plan(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
         InputError: The request is empty, has a file that cannot be used, or needs one that was not given.
         SetupError: The chat model that plans cannot be reached as it is configured.
     """
-    given = state.conversation
-    messages = await taken_in(given)
-    rewritten = [new for old, new in zip(given, messages, strict=True) if new is not old]
+    given, context = state.conversation, context_of(runtime)
+    messages = await _taken_in(given)
     state = state.model_copy(update={"messages": messages})
-    await check(file.ref for file in files_of(messages))
-    asked = messages[-1:]
-    if not any(str(message.text).strip() for message in asked) and not files_of(asked):
-        raise InputError("The request is empty: say what you want to have done.")
-    context = context_of(runtime)
-    # What most tasks need starts while the plan is being made.
-    workers.warm()
-    if context.model == EMBEDDED:
-        llama.warm()
-    if runtime.execution_info and runtime.execution_info.thread_id:
-        await asyncio.to_thread(forget, turn_of(runtime.execution_info))
+    await _prepare(runtime, context)
     notes: list[str] = []
     with recorded("plan") as usage:
         made = await _by_chat_model(state, runtime, notes) if context.uses_llm_planner else None
@@ -70,17 +60,38 @@ async def plan(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
     await check(ref for task in made.tasks for ref in task.refs)
     for note in notes:
         runtime.stream_writer(NoteEvent(type="note", text=note))
-    # The reducers of these merge: only Overwrite clears what the turn before left there.
-    cleared = {
+    rewritten = [new for old, new in zip(given, messages, strict=True) if new is not old]
+    return {
+        "plan": made,
+        "notes": notes,
+        "replans": context.max_replans if context.uses_llm_planner else 0,
+        "approve": context.approve,
+        "edit": None,
+        # The reducers of these merge: only Overwrite clears what the turn before left there.
         "assignments": Overwrite({}),
         "results": Overwrite({}),
         "usage": Overwrite(usage),
-        "approve": context.approve,
-        "edit": None,
+        **({"messages": rewritten} if rewritten else {}),
     }
-    replans = context.max_replans if context.uses_llm_planner else 0
-    moved = {"messages": rewritten} if rewritten else {}
-    return {"plan": made, "notes": notes, "replans": replans, **cleared, **moved}
+
+
+async def _taken_in(given: Sequence[AnyMessage]) -> list[AnyMessage]:
+    """Return the conversation with its files in the store; refuse one that asks for nothing."""
+    messages = await taken_in(given)
+    await check(file.ref for file in files_of(messages))
+    asked = messages[-1:]
+    if not any(str(message.text).strip() for message in asked) and not files_of(asked):
+        raise InputError("The request is empty: say what you want to have done.")
+    return messages
+
+
+async def _prepare(runtime: Runtime[Context], context: Context) -> None:
+    """Start what most tasks need while the plan is being made, and forget what was kept for the turn before."""
+    workers.warm()
+    if context.model == EMBEDDED:
+        llama.warm()
+    if runtime.execution_info and runtime.execution_info.thread_id:
+        await asyncio.to_thread(forget, turn_of(runtime.execution_info))
 
 
 def route(state: State) -> str:

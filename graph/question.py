@@ -8,7 +8,8 @@ from graph.context import Context
 from graph.files import files_of
 from graph.planners.wire import write
 from graph.references import distinct
-from graph.state import Input, Plan, State, Task
+from graph.state import State
+from graph.types import Input, Plan, Task
 from tools.models.cost import Cost, cost
 
 ACTION = "run_plan"

@@ -17,7 +17,8 @@ from graph.plan import FILES, understood
 from graph.plan import route as after_plan
 from graph.planners import llm
 from graph.planners.wire import PlanError, write
-from graph.state import Plan, State, Task
+from graph.state import State
+from graph.types import Plan, Task
 from prompts import render
 from tools.chat import chat_model
 from tools.errors import HuggingGPTError

@@ -11,7 +11,8 @@ from graph.context import Context, context_of
 from graph.files import LINKS, as_text, block, files_of
 from graph.history import shrink
 from graph.owners import check, claim
-from graph.state import State, Task, TaskResult
+from graph.state import State
+from graph.types import Task, TaskResult
 from prompts import render
 from tools.artifacts import store
 from tools.chat import EMBEDDED, chat_model, translated

@@ -11,7 +11,8 @@ from pydantic import JsonValue
 
 from graph.context import Context, context_of
 from graph.files import as_text
-from graph.state import Assignment, Plan, State, Task
+from graph.state import State
+from graph.types import Assignment, Plan, Task
 from prompts import render
 from tools.chat import EMBEDDED, chat_model
 from tools.errors import HuggingGPTError

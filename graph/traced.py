@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from graph.state import Task, TaskResult
+from graph.types import Task, TaskResult
 from tools.artifacts import store
 from tools.errors import HuggingGPTError
 from tools.outputs import SCHEME

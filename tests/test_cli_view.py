@@ -12,7 +12,8 @@ from rich.console import Console
 
 from app.report import has_failed, report
 from app.view import View
-from graph.state import Assignment, Input, Plan, State, Task, TaskError, TaskResult
+from graph.state import State
+from graph.types import Assignment, Input, Plan, Task, TaskError, TaskResult
 from tools.artifacts import store
 from tools.outputs import Output
 

@@ -16,7 +16,8 @@ from app.checkpoints import checkpoints
 from graph.agent import Agent, build
 from graph.kept import Kept
 from graph.respond import answer_of
-from graph.state import Input, State, Task, TaskResult
+from graph.state import State
+from graph.types import Input, Task, TaskResult
 from tools.outputs import Output
 
 Start = Callable[[Script], ChatServer]

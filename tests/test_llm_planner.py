@@ -22,7 +22,8 @@ from graph.planners.llm_offer import SHOWN
 from graph.planners.llm_progress import telling
 from graph.planners.llm_schema import MAX_TASKS, schema
 from graph.planners.wire import PlanError, read
-from graph.state import Plan, Request
+from graph.state import Request
+from graph.types import Plan
 from prompts import DEMONSTRATIONS
 from tools.chat import chat_model
 from tools.errors import SetupError

@@ -14,7 +14,8 @@ from graph.context import Context
 from graph.files import block, message
 from graph.history import shrink
 from graph.plan import _by_chat_model, earlier_results, files_meant, understood
-from graph.state import Plan, Request, State
+from graph.state import Request, State
+from graph.types import Plan
 from tools.artifacts import store
 from tools.outputs import Artifact
 from tools.sniff import named

@@ -11,7 +11,8 @@ from graph.context import Context
 from graph.files import as_text, files_of, message
 from graph.planners.wire import read
 from graph.respond import Limits, _fallbacks, answer_of, digest, table
-from graph.state import Assignment, Plan, Request, State, Task, TaskError, TaskResult
+from graph.state import Request, State
+from graph.types import Assignment, Plan, Task, TaskError, TaskResult
 from tools.errors import HuggingGPTError
 from tools.outputs import Artifact, Output
 from tools.settings import settings

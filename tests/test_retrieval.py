@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from graph.planners import retrieval, retrieval_examples
-from graph.state import Plan
+from graph.types import Plan
 from tools.errors import InputError
 from tools.outputs import Artifact
 from tools.settings import settings

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from graph.planners import retrieval
-from graph.state import Input
+from graph.types import Input
 from tools.assets import resolve
 from tools.embeddings import embed
 from tools.errors import InputError

@@ -8,7 +8,7 @@ from graph.planners.retrieval_clauses import read
 from graph.planners.retrieval_linking import Linker
 from graph.planners.retrieval_matching import Pick
 from graph.planners.retrieval_steps import Earlier
-from graph.state import Input, Plan, Task
+from graph.types import Input, Plan, Task
 from tools.errors import InputError
 from tools.outputs import Artifact, Media
 from tools.tasks import TASKS

@@ -17,7 +17,8 @@ from app.runs import config_of
 from app.saver import Saver, checkpointer
 from graph.agent import build
 from graph.files import message
-from graph.state import Plan, Request, TaskResult
+from graph.state import Request
+from graph.types import Plan, TaskResult
 
 ROOT = Path(__file__).parent.parent
 

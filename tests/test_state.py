@@ -1,7 +1,8 @@
 import pytest
 from pydantic import ValidationError
 
-from graph.state import Input, Plan, State, Task, TaskError, TaskResult
+from graph.state import State
+from graph.types import Input, Plan, Task, TaskError, TaskResult
 from tools.outputs import Output
 
 

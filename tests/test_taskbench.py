@@ -17,7 +17,7 @@ from benchmarks.taskbench import samples_of
 from benchmarks.taskbench_predict import Kept, Run, by_chat_model, by_retrieval, predict, version
 from benchmarks.taskbench_scores import arguments, comparable, f1, summary
 from benchmarks.taskbench_tools import ROWS_OF_TOOLS, as_sample, only_tools, rows, stand_ins
-from graph.state import Input, Plan, Task
+from graph.types import Input, Plan, Task
 from tools.errors import InputError, TransientError
 from tools.tasks import TASKS, find
 

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from graph.planners.wire import PlanError, read, write
-from graph.state import Plan
+from graph.types import Plan
 from tools.outputs import Artifact, Media
 from tools.tasks import TASKS, TaskRow
 

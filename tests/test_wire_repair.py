@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from graph.planners.wire import PlanError, UnknownTaskError, read
-from graph.state import Plan, Task
+from graph.types import Plan, Task
 from tools.outputs import Artifact
 
 PHOTO = Artifact(sha256="a" * 64, media="image", mime="image/png", suffix=".png", name="photo.png")

@@ -19,7 +19,8 @@ from graph.approve import edited
 from graph.context import Context
 from graph.files import files_of
 from graph.planners.wire import write
-from graph.state import Plan, State
+from graph.state import State
+from graph.types import Plan
 from tools.errors import HuggingGPTError, InputError
 
 Options = Mapping[str, Any]

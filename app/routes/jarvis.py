@@ -17,8 +17,9 @@ from app.routes.jarvis_results import addressed, answer, results_of
 from app.runs import context_of, new_thread
 from graph.agent import build, graph
 from graph.planners import wire
-from graph.state import Plan, State
 from graph.state import Request as Given
+from graph.state import State
+from graph.types import Plan
 from tools.assets import cancelled
 from tools.errors import HuggingGPTError
 

@@ -7,7 +7,8 @@ from graph.files import files_of
 from graph.inputs import bind
 from graph.planners import wire
 from graph.respond import linked
-from graph.state import Assignment, Plan, State, Task, TaskResult
+from graph.state import State
+from graph.types import Assignment, Plan, Task, TaskResult
 from tools.errors import InputError
 from tools.links import link, markdown
 from tools.outputs import Output

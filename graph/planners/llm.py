@@ -12,7 +12,7 @@ from graph.planners.llm_offer import Offer, offered
 from graph.planners.llm_schema import MAX_TASKS, schema
 from graph.planners.retrieval_examples import Embed
 from graph.planners.wire import PlanError, UnknownTaskError, read
-from graph.state import Plan, Task
+from graph.types import Plan, Task
 from prompts import render
 from tools.errors import HuggingGPTError
 from tools.outputs import Artifact

@@ -11,7 +11,7 @@ from graph.planners.retrieval_examples import Embed, compare
 from graph.planners.retrieval_linking import Linker
 from graph.planners.retrieval_matching import Matcher, without_language
 from graph.planners.retrieval_steps import Earlier, Step
-from graph.state import Plan, Task
+from graph.types import Plan, Task
 from tools.errors import InputError
 from tools.outputs import Artifact
 from tools.tasks import TaskRow

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from graph.planners.retrieval_clauses import Clause
-from graph.state import Input
+from graph.types import Input
 from tools.outputs import Media
 from tools.tasks import TaskRow
 

@@ -17,7 +17,7 @@ from pydantic import JsonValue, ValidationError
 from graph.planners.wire_ids import Ids, scalar
 from graph.planners.wire_inputs import Written, inputs
 from graph.planners.wire_problems import PlanError, UnknownTaskError, shown
-from graph.state import Input, Plan, Task
+from graph.types import Input, Plan, Task
 from tools.outputs import Artifact
 from tools.tasks import TASKS, TaskRow, find
 

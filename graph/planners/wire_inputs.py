@@ -9,7 +9,7 @@ from pydantic import JsonValue
 
 from graph.planners.wire_ids import Ids, scalar
 from graph.planners.wire_problems import PlanError, shown
-from graph.state import Input
+from graph.types import Input
 from tools.outputs import SCHEME, Artifact, Media
 from tools.tasks import Slot, TaskRow
 
