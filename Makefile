@@ -6,6 +6,8 @@ READY := .venv/.ready
 TORCH_INDEX ?=
 # Of `make dev`
 PORT ?= 2024
+# Half of their time tests wait for processes they have started.
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
 
 .PHONY: demo dev test check format install clean
 .DEFAULT_GOAL := demo
@@ -21,13 +23,13 @@ dev: $(READY) ## serve the graph on this machine with LangGraph Server; it says 
 		$(BIN)/langgraph dev --no-browser --no-reload --n-jobs-per-worker 10 --port $(PORT)
 
 test: $(READY) ## run all tests, the demo with the real models among them
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 check: $(READY) ## format, lint, types and the fast tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -m "not embedded"
+	$(PYTEST) -m "not embedded"
 
 format: $(READY)
 	$(BIN)/ruff format .
