@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from langchain_core.runnables import Runnable, RunnableConfig
 from langgraph.runtime import Runtime, get_runtime
 
-from graph.context import Context, context_of
+from graph.context import Context
 from graph.owners import check_model
 
 T = TypeVar("T")
@@ -40,7 +40,9 @@ class Node(Runnable[Any, Any]):
     async def ainvoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:  # noqa: A002
         """Run the node."""
         runtime = get_runtime(Context)
-        check_model(context_of(runtime).model)
+        # Without settings of its own a run asks the model that the server names.
+        if isinstance(runtime.context, Context):
+            check_model(runtime.context.model)
         return await self._function(input, runtime)
 
 

@@ -27,6 +27,7 @@ from tools.experts.engine import Engine
 from tools.experts.engines import ENGINES
 from tools.models import embedded_models
 from tools.outputs import Artifact
+from tools.results import keep
 
 Start = Callable[[Script], ChatServer]
 
@@ -176,3 +177,8 @@ def test_the_key_follows_the_version_of_the_model(monkeypatch: pytest.MonkeyPatc
     before = result_cache.cache_key("image-to-image", "a/copier", {})
     monkeypatch.setitem(ASSETS, "a", ASSETS["a"].model_copy(update={"revision": "v2"}))
     assert result_cache.cache_key("image-to-image", "a/copier", {}) != before
+
+
+def test_an_output_that_another_version_kept_is_none() -> None:
+    keep(f"{result_cache.FOLDER}/key", result_cache.OUTPUT, '{"shape": "old"}')
+    assert result_cache.cached("key") is None

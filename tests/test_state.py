@@ -1,4 +1,5 @@
 import pytest
+from langchain_core.messages import AIMessage, HumanMessage
 from pydantic import ValidationError
 
 from graph.state import State
@@ -97,3 +98,9 @@ def test_state_reads_plain_json() -> None:
 def test_a_role_dictionary_is_a_message() -> None:
     state = State.model_validate({"messages": [{"role": "user", "content": "hello"}]})
     assert state.messages[0].type == "human"
+
+
+def test_a_conversation_ends_with_the_user_and_without_one_there_is_none() -> None:
+    asked, told = HumanMessage("Do it."), AIMessage("Done.")
+    assert State(messages=[told, asked, told]).conversation == State(messages=[told, asked]).messages
+    assert State(messages=[told]).conversation == []

@@ -14,6 +14,7 @@ from typing import Any
 
 import langsmith
 import pytest
+import requests
 from chat_server import ChatServer, Reply, Script
 from hub_server import TOKEN, Answer, Call
 from langsmith import run_trees, utils
@@ -30,7 +31,7 @@ from tools.errors import SetupError
 from tools.hf_http import apart
 from tools.models import registry
 from tools.settings import settings
-from tools.trace_client import BROKEN, FORCED, TraceClient, delivers, prepare
+from tools.trace_client import BROKEN, FORCED, TraceClient, delivers, prepare, without_secrets
 
 Start = Callable[[Script], ChatServer]
 ROOT = Path(__file__).parent.parent
@@ -394,3 +395,8 @@ def meta_of(run: dict[str, Any]) -> dict[str, Any]:
 
 def meta(run: dict[str, Any]) -> Any:
     return meta_of(run).items()
+
+
+def test_links_are_sent_without_their_signatures() -> None:
+    request = requests.Request("POST", "http://x", data=f"![cat](/a.png?signature={'0a' * 32})").prepare()
+    assert without_secrets(request).body == f"![cat](/a.png?signature={'*' * 64})".encode()
