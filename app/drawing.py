@@ -13,9 +13,13 @@ LABELS = {
     ("plan", "approve"): "the plan is asked about",
     ("select", "approve"): "the models are asked about",
     ("approve", "approve"): "asked again",
-    ("dispatch", "execute"): "every unfinished task",
-    ("dispatch", "respond"): "all settled",
-    ("dispatch", "replan"): "some failed for good, or the plan was rejected",
+    ("select", "execute"): "every unfinished task",
+    ("approve", "execute"): "every unfinished task",
+    ("select", "respond"): "nothing to run",
+    ("approve", "respond"): "nothing to run",
+    ("respond", "execute"): "what is unfinished still",
+    ("respond", "replan"): "some failed for good, or the plan was rejected",
+    ("respond", "__end__"): "all settled",
     ("replan", "respond"): "no other way",
 }
 """When an edge is taken that is not always taken."""

@@ -35,10 +35,10 @@ from benchmarks.stubs import (
     stubbed,
     texts_of,
 )
-from graph import execute, plan, replan
+from graph import plan, respond, select
 from graph.agent import NODES, Agent, build
 from graph.context import Context
-from graph.nodes import Node
+from graph.nodes import Node, Router
 from graph.state import Request, Response, State
 from graph.types import Plan
 from tools.artifacts import store
@@ -82,23 +82,24 @@ def flat(number: int) -> Plan:
 def waves(checkpointer: BaseCheckpointSaver[str] | None) -> Agent:
     """Return the same agent, but one that sends a task only when the state holds all of its sources."""
 
-    def route(state: State) -> list[Send] | str:
-        sends = execute.route(state)
-        ready = {task.id for task in state.unfinished if all(id_ in state.results for id_ in task.dep)}
-        return (
-            sends if isinstance(sends, str) else [send for send in sends if send.arg["task"]["id"] in ready]
-        )
+    def ready(state: State, sent: list[Send] | str) -> list[Send] | str:
+        ids = {task.id for task in state.unfinished if all(id_ in state.results for id_ in task.dep)}
+        return sent if isinstance(sent, str) else [send for send in sent if send.arg["task"]["id"] in ids]
+
+    def after_select(state: State) -> list[Send] | str:
+        return ready(state, select.route(state))
+
+    def after_respond(state: State) -> list[Send] | str:
+        return ready(state, respond.route(state))
 
     builder = StateGraph(State, context_schema=Context, input_schema=Request, output_schema=Response)
-    for name, function in NODES.items():
-        builder.add_node(name, Node(function))
+    for name in ("plan", "select", "execute", "respond"):
+        builder.add_node(name, Node(NODES[name]))
     builder.add_edge(START, "plan")
-    builder.add_conditional_edges("plan", plan.route, ["select", "respond"])
-    builder.add_edge("select", "dispatch")
-    builder.add_conditional_edges("dispatch", route, ["execute", "replan", "respond"])
-    builder.add_conditional_edges("replan", replan.route, ["select", "respond"])
-    builder.add_edge("execute", "dispatch")
-    builder.add_edge("respond", END)
+    builder.add_conditional_edges("plan", Router(plan.route), ["select", "respond"])
+    builder.add_conditional_edges("select", Router(after_select), ["execute", "respond"])
+    builder.add_edge("execute", "respond")
+    builder.add_conditional_edges("respond", Router(after_respond), ["execute", END])
     return builder.compile(checkpointer=checkpointer)
 
 

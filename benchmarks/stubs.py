@@ -12,7 +12,10 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 from unittest.mock import patch
 
+from langchain_core.callbacks import AsyncCallbackManagerForLLMRun
 from langchain_core.language_models import FakeListChatModel
+from langchain_core.messages import BaseMessage
+from langchain_core.outputs import ChatResult
 
 from graph.files import message
 from graph.state import Request, State
@@ -110,6 +113,19 @@ def request_of(plan: Plan) -> Request:
     return Request(messages=[message(name)])
 
 
+class Chat(FakeListChatModel):
+    """Answers at once on the event loop, as clients of real models do, and not in a thread."""
+
+    async def _agenerate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        return self._generate(messages, stop, **kwargs)
+
+
 @contextmanager
 def stubbed(
     started: Hook = lambda id_: None, ended: Hook = lambda id_: None, work: Work = asyncio.sleep
@@ -132,8 +148,8 @@ def stubbed(
         ended(id_)
         return Output(text=made_of(inputs))
 
-    async def chat(*_: object, **__: object) -> FakeListChatModel:
-        return FakeListChatModel(responses=["Done."])
+    async def chat(*_: object, **__: object) -> Chat:
+        return Chat(responses=["Done."])
 
     edges = {
         "graph.planners.retrieval.plan": planner,

@@ -1,13 +1,12 @@
-"""The graph: plan, select, approve, dispatch, execute, replan, respond."""
+"""The graph: plan, select, approve, execute, respond, replan."""
 
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 
-from graph import approve, execute, plan, replan, select
+from graph import approve, execute, plan, replan, respond, select
 from graph.context import Context
-from graph.nodes import Function, Node
-from graph.respond import respond
+from graph.nodes import Function, Node, Router
 from graph.state import Request, Response, State
 from tools.trace_client import prepare
 
@@ -15,10 +14,9 @@ NODES: dict[str, Function] = {
     "plan": plan.plan,
     "select": select.select,
     "approve": approve.approve,
-    "dispatch": execute.dispatch,
     "execute": execute.execute,
+    "respond": respond.respond,
     "replan": replan.replan,
-    "respond": respond,
 }
 Agent = CompiledStateGraph[State, Context, Request, Response]
 
@@ -34,13 +32,14 @@ def build(checkpointer: BaseCheckpointSaver[str] | None = None) -> Agent:
     for name, function in NODES.items():
         builder.add_node(name, Node(function))
     builder.add_edge(START, "plan")
-    builder.add_conditional_edges("plan", plan.route, ["select", "approve", "respond"])
-    builder.add_conditional_edges("select", select.route, ["approve", "dispatch"])
-    builder.add_conditional_edges("approve", approve.route, ["approve", "select", "dispatch"])
-    builder.add_conditional_edges("dispatch", execute.route, ["execute", "replan", "respond"])
-    builder.add_edge("execute", "dispatch")
-    builder.add_conditional_edges("replan", replan.route, ["select", "approve", "respond"])
-    builder.add_edge("respond", END)
+    builder.add_conditional_edges("plan", Router(plan.route), ["select", "approve", "respond"])
+    builder.add_conditional_edges("select", Router(select.route), ["approve", "execute", "respond"])
+    builder.add_conditional_edges(
+        "approve", Router(approve.route), ["approve", "select", "execute", "respond"]
+    )
+    builder.add_edge("execute", "respond")
+    builder.add_conditional_edges("respond", Router(respond.route), ["execute", "replan", END])
+    builder.add_conditional_edges("replan", Router(replan.route), ["select", "approve", "respond"])
     return builder.compile(checkpointer=checkpointer, name="hugginggpt")
 
 

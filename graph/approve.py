@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from langgraph.runtime import Runtime
-from langgraph.types import Overwrite, interrupt
+from langgraph.types import Overwrite, Send, interrupt
 from pydantic import BaseModel, JsonValue, ValidationError
 
 from graph.context import Context, context_of
+from graph.execute import sends
 from graph.files import files_of
 from graph.planners.wire import PlanError, read
 from graph.question import ACTION, question
@@ -61,12 +62,12 @@ async def approve(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
     return {"edit": None}
 
 
-def route(state: State) -> str:
-    """Ask again, choose models for what has none, or go on to `dispatch`. Total and pure."""
+def route(state: State) -> list[Send] | str:
+    """Ask again, choose models for what has none, or send all tasks to `execute`. Total and pure."""
     if state.edit:
         return "approve"
     chosen = state.approve == "models" and all(task.id in state.assignments for task in state.unfinished)
-    return "dispatch" if chosen or not state.unfinished else "select"
+    return (sends(state) or "respond") if chosen or not state.unfinished else "select"
 
 
 def decided(answer: JsonValue) -> Decision:

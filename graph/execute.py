@@ -1,6 +1,6 @@
 """Execute: every task starts the moment its sources are there.
 
-`dispatch` sends all unfinished tasks at once and the board (`graph.board`) lets them wait for each other inside the
+All unfinished tasks are sent at once and the board (`graph.board`) lets them wait for each other inside the
 superstep. LangGraph stores each result as its task ends, so a kill loses only what was running.
 """
 
@@ -35,19 +35,11 @@ class Call(Frozen):
     known: dict[str, TaskResult] = Field(default_factory=dict)
 
 
-async def dispatch(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
-    """Write nothing; a node of its own, so that `route` runs once when all tasks sent have ended."""
-    return {}
-
-
-def route(state: State) -> list[Send] | str:
-    """Send every unfinished task, sources first; with none left go on. Total and pure."""
+def sends(state: State) -> list[Send]:
+    """Return every unfinished task as it is sent to `execute`, sources first. Total and pure."""
     known = state.finished
     tasks = (task for task in (state.plan or Plan()).ordered() if task.id not in known)
-    if sends := [Send("execute", _call(state, task, known)) for task in tasks]:
-        return sends
-    failed = any(result.error for result in known.values())
-    return "replan" if failed and state.replans else "respond"
+    return [Send("execute", _call(state, task, known)) for task in tasks]
 
 
 def _call(state: State, task: Task, known: Sources) -> dict[str, Any]:
@@ -111,10 +103,12 @@ async def _run(
         call.task, call.assignment, sources, context_of(runtime), runtime.stream_writer
     )
     result = (await _claimed(result)).model_copy(update={"digest": call.task.digest(sources)})
-    # Whoever waits for it starts before it is written.
     end.set_result(result)
-    if not known:
-        await board.kept.keep(call.task, result)
+    try:
+        await board.head_start(call.task.id)
+    finally:
+        if not known:
+            await board.kept.keep(call.task, result)
 
 
 async def _claimed(result: TaskResult) -> TaskResult:

@@ -7,13 +7,16 @@ here, by run, task and inputs. A process that executes the superstep right now i
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 from langgraph.runtime import ExecutionInfo
 from pydantic import ValidationError
 
 from graph.types import Task, TaskResult
 from tools import results
+from tools.artifacts import store
+from tools.errors import SetupError
+from tools.outputs import Output
 from tools.results import is_whole, key_of
 
 
@@ -51,8 +54,7 @@ class Kept:
                 await self._lock.aclose()
 
     async def _open(self, superstep: str) -> None:
-        await self._lock.enter_async_context(results.alone(key_of(superstep)))
-        self._found = await asyncio.to_thread(results.kept, superstep)
+        self._found = await self._lock.enter_async_context(results.alone(superstep))
 
     def result_of(self, id_: str) -> TaskResult | None:
         """Return what an earlier execution of a task came to, whatever its inputs were."""
@@ -73,8 +75,15 @@ class Kept:
     async def keep(self, task: Task, result: TaskResult) -> None:
         """Keep a result; a failure is not kept, since another try may do better."""
         if self._superstep and result.output:
-            text = result.model_dump_json(exclude_defaults=True)
-            await asyncio.to_thread(results.keep, self._superstep, task.id, text)
+            await asyncio.to_thread(_keep, self._superstep, task.id, result, result.output)
+
+
+def _keep(superstep: str, id_: str, result: TaskResult, output: Output) -> None:
+    results.keep(superstep, id_, result.model_dump_json(exclude_defaults=True))
+    if output.text and not output.files:
+        # `respond` puts such texts into the store: it need not wait for those that are there already.
+        with suppress(SetupError):
+            store().put_text(output.text, id_)
 
 
 def superstep_of(info: ExecutionInfo) -> str | None:

@@ -1,4 +1,4 @@
-"""Nodes that both `ainvoke` and `invoke` of a graph can run, written once as coroutines."""
+"""Nodes and conditional edges that both `ainvoke` and `invoke` of a graph can run, each written once."""
 
 import asyncio
 import threading
@@ -7,9 +7,11 @@ from typing import Any, TypeVar
 
 from langchain_core.runnables import Runnable, RunnableConfig
 from langgraph.runtime import Runtime, get_runtime
+from langgraph.types import Send
 
 from graph.context import Context
 from graph.owners import check_model
+from graph.state import State
 
 T = TypeVar("T")
 Function = Callable[[Any, Runtime[Context]], Awaitable[dict[str, Any]]]
@@ -44,6 +46,28 @@ class Node(Runnable[Any, Any]):
         if isinstance(runtime.context, Context):
             check_model(runtime.context.model)
         return await self._function(input, runtime)
+
+
+class Router(Runnable[State, Any]):
+    """A pure function of the state as a conditional edge.
+
+    LangGraph runs a plain function in a thread, which takes longer than the function.
+
+    Args:
+        function: Returns the node to go on with, or what is sent to it.
+    """
+
+    def __init__(self, function: Callable[[State], list[Send] | str]) -> None:
+        self.name = function.__name__
+        self._function = function
+
+    def invoke(self, input: State, config: RunnableConfig | None = None, **kwargs: Any) -> Any:  # noqa: A002
+        """Return where to go on."""
+        return self._function(input)
+
+    async def ainvoke(self, input: State, config: RunnableConfig | None = None, **kwargs: Any) -> Any:  # noqa: A002
+        """Return where to go on."""
+        return self._function(input)
 
 
 def wait_for(work: Coroutine[Any, Any, T]) -> T:

@@ -52,11 +52,10 @@ async def plan(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
     given, context = state.conversation, context_of(runtime)
     messages = await _taken_in(given)
     state = state.model_copy(update={"messages": messages})
-    await _prepare(runtime, context)
+    _prepare(context)
     notes: list[str] = []
     with recorded("plan") as usage:
-        made = await _by_chat_model(state, runtime, notes) if context.uses_llm_planner else None
-    made = made or await _by_retrieval(state)
+        made, _ = await asyncio.gather(_made(state, runtime, notes), _forget(runtime))
     await check(ref for task in made.tasks for ref in task.refs)
     for note in notes:
         runtime.stream_writer(NoteEvent(type="note", text=note))
@@ -85,11 +84,15 @@ async def _taken_in(given: Sequence[AnyMessage]) -> list[AnyMessage]:
     return messages
 
 
-async def _prepare(runtime: Runtime[Context], context: Context) -> None:
-    """Start what most tasks need while the plan is being made, and forget what was kept for the turn before."""
+def _prepare(context: Context) -> None:
+    """Start what most tasks need while the plan is being made."""
     workers.warm()
     if context.model == EMBEDDED:
         llama.warm()
+
+
+async def _forget(runtime: Runtime[Context]) -> None:
+    """Forget what was kept for the turn before."""
     if runtime.execution_info and runtime.execution_info.thread_id:
         await asyncio.to_thread(forget, turn_of(runtime.execution_info))
 
@@ -99,6 +102,12 @@ def route(state: State) -> str:
     if not (state.plan and state.plan.tasks):
         return "respond"
     return "approve" if state.approve == "plan" else "select"
+
+
+async def _made(state: State, runtime: Runtime[Context], notes: list[str]) -> Plan:
+    by_model = context_of(runtime).uses_llm_planner
+    made = await _by_chat_model(state, runtime, notes) if by_model else None
+    return made or await _by_retrieval(state)
 
 
 async def _by_chat_model(state: State, runtime: Runtime[Context], notes: list[str]) -> Plan | None:

@@ -5,9 +5,12 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
+from langgraph.graph import END
 from langgraph.runtime import Runtime
+from langgraph.types import Send
 
 from graph.context import Context, context_of
+from graph.execute import sends
 from graph.files import LINKS, as_text, block, files_of
 from graph.history import shrink
 from graph.owners import check, claim
@@ -47,26 +50,36 @@ async def respond(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
     """Write the answer: prose by the chat model; failures, the table and the files are put there by code.
 
     Returns:
-        `{"messages": [answer]}`: a text block of prose, one with the table of what was done, one with links where
-        `HUGGINGGPT_PUBLIC_URL` says where a browser finds them, then a block for each file and each text that a later
-        turn may refer to; and the chat calls made.
+        Nothing while `route` knows what else to do, else `{"messages": [answer]}`: a text block of prose, one with
+        the table of what was done, one with links where `HUGGINGGPT_PUBLIC_URL` says where a browser finds them, then
+        a block for each file and each text that a later turn may refer to; and the chat calls made.
     """
+    if route(state) != END:
+        return {}
     context, done = context_of(runtime), _done(state)
     made = [file for _, result in done if result.output for file in result.output.files]
     await check(file.ref for file in [*files_of(state.messages), *made])
     with recorded("respond") as usage:
         writing = _report(state, context, done) if done else _converse(state, context)
-        prose, files = await asyncio.gather(writing, asyncio.to_thread(_files, done))
+        prose, (files, links) = await asyncio.gather(writing, asyncio.to_thread(_shown, done))
     await claim(file.ref for file in files)
     parts = [without_thoughts(str(prose.text)), *state.notes, *_fallbacks(done, state), *_failures(done)]
     content: list[Any] = [{"type": "text", "text": "\n\n".join(filter(None, parts))}]
     if done:
         content.append({"type": "text", "text": "\n\n" + table(done)})
-    if links := await asyncio.to_thread(markdown, _worth_a_link(files, done)):
+    if links:
         content.append({"type": "text", "text": "\n\n" + links, **LINKS})
     content += map(block, files)
     answer = AIMessage(content=content, id=prose.id, usage_metadata=prose.usage_metadata)
     return {"messages": [answer], "usage": usage}
+
+
+def route(state: State) -> list[Send] | str:
+    """Send what deferred or was edited, have planned anew what failed, or end with the answer. Total and pure."""
+    if rest := sends(state):
+        return rest
+    failed = any(result.error for result in state.finished.values())
+    return "replan" if failed and state.replans else END
 
 
 def answer_of(state: State) -> str:
@@ -170,6 +183,12 @@ def _failures(done: Done) -> list[str]:
 
 def _cut(text: str, length: int) -> str:
     return text if len(text) <= length else f"{text[:length].rstrip()} ..."
+
+
+def _shown(done: Done) -> tuple[list[Artifact], str]:
+    """Return all files of the results, and Markdown that links those worth it."""
+    files = _files(done)
+    return files, markdown(_worth_a_link(files, done))
 
 
 def _files(done: Done) -> list[Artifact]:

@@ -7,9 +7,11 @@ from typing import Any
 
 from langchain_core.messages import HumanMessage, SystemMessage
 from langgraph.runtime import Runtime
+from langgraph.types import Send
 from pydantic import JsonValue
 
 from graph.context import Context, context_of
+from graph.execute import sends
 from graph.files import as_text
 from graph.state import State
 from graph.types import Assignment, Plan, Task
@@ -57,9 +59,11 @@ async def select(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
     return {"assignments": assignments, "usage": usage}
 
 
-def route(state: State) -> str:
-    """Go on to `dispatch`, first to `approve` if the user wants to see the models. Total and pure."""
-    return "approve" if state.approve == "models" and state.unfinished else "dispatch"
+def route(state: State) -> list[Send] | str:
+    """Send all tasks to `execute`, or to `approve` first if the user wants to see the models. Total and pure."""
+    if state.approve == "models" and state.unfinished:
+        return "approve"
+    return sends(state) or "respond"
 
 
 async def _kept(state: State, context: Context) -> dict[str, Assignment]:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from graphlib import CycleError, TopologicalSorter
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
 
 from tools.errors import SetupError
 from tools.outputs import SCHEME, Output
@@ -96,9 +96,13 @@ class Plan(Frozen):
     """
 
     tasks: tuple[Task, ...] = ()
+    _order: tuple[Task, ...] = PrivateAttr(default=())
+    """Sources first; set once the plan is checked, since every node that reads the state has it checked."""
 
     @model_validator(mode="after")
     def _is_a_graph(self) -> Self:
+        if self._order:
+            return self
         _check_types(self.tasks)
         by_id: dict[str, Task] = {}
         for task in self.tasks:
@@ -107,17 +111,15 @@ class Plan(Frozen):
         for task in self.tasks:
             _check_sources(task, by_id)
         try:
-            TopologicalSorter({task.id: task.dep for task in self.tasks}).prepare()
+            order = TopologicalSorter({task.id: task.dep for task in self.tasks}).static_order()
+            self._order = tuple(by_id[id_] for id_ in order)
         except CycleError as error:
             raise ValueError(f"tasks wait for each other in a circle: {' -> '.join(error.args[1])}") from None
         return self
 
     def ordered(self) -> tuple[Task, ...]:
         """Return the tasks with every source before the tasks that use it."""
-        by_id = {task.id: task for task in self.tasks}
-        return tuple(
-            by_id[id_] for id_ in TopologicalSorter({t.id: t.dep for t in self.tasks}).static_order()
-        )
+        return self._order
 
 
 def _check_types(tasks: Iterable[object]) -> None:

@@ -1,5 +1,6 @@
 import hashlib
 import io
+import os
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +29,24 @@ def sound(form: str) -> bytes:
     file = io.BytesIO()
     soundfile.write(file, np.sin(np.arange(16_000) / 20) / 3, 16_000, format=form)
     return file.getvalue()
+
+
+def test_a_text_that_was_just_stored_is_not_written_again(tmp_path: Path) -> None:
+    kept = ArtifactStore(str(tmp_path / "kept"))
+    file = kept.path(kept.put_text("the same", "one.txt").ref)
+    first = file.stat()
+    assert kept.put_text("the same", "two.txt").name == "two.txt"
+    assert file.stat().st_ino == first.st_ino
+    # A sweep may have it in view: it is written again, which gives it a new date.
+    os.utime(file, (first.st_atime - 3600, first.st_mtime - 3600))
+    kept.put_text("the same", "one.txt")
+    assert file.stat().st_mtime >= first.st_mtime
+
+
+def test_a_text_is_found_in_any_store(any_store: ArtifactStore) -> None:
+    artifacts = [any_store.put_text("the same", name) for name in ("one.txt", "folder/two.txt", "one.txt")]
+    assert [artifact.name for artifact in artifacts] == ["one.txt", "two.txt", "one.txt"]
+    assert any_store.path(artifacts[1].ref).read_text() == "the same"
 
 
 def test_what_is_put_comes_back(any_store: ArtifactStore, tmp_path: Path) -> None:

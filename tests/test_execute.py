@@ -246,7 +246,7 @@ async def test_every_stream_mode_tells_the_results(chat_server: Start, agent: Ag
     assert {"task", "task_result", "checkpoint"} <= {item["type"] for item in seen["debug"]}
 
 
-@pytest.mark.parametrize("node", ["plan", "select", "dispatch", "execute", "respond"])
+@pytest.mark.parametrize("node", ["plan", "select", "execute", "respond"])
 async def test_an_interrupted_run_goes_on(chat_server: Start, agent: Agent, node: str) -> None:
     server = chat_server(scripted(plan_of(SHAPES["diamond"]), work))
     await agent.ainvoke(REQUEST, THREAD, context=context(server), interrupt_before=[node])

@@ -1,6 +1,7 @@
 """Faults: what is tried again, with which model, what is told of it, and what is never done twice."""
 
 import asyncio
+import hashlib
 import multiprocessing
 import os
 import signal
@@ -19,13 +20,13 @@ from langgraph.types import Command, interrupt
 from scripted import REQUEST, THREAD, context, echo, scripted, statuses, texts
 
 from app.runs import unfinished
-from graph import attempt
+from graph import attempt, board
 from graph.agent import Agent, build
 from graph.state import State
 from tools import results
 from tools.artifacts import store
 from tools.assets import on_progress
-from tools.outputs import Output
+from tools.outputs import SCHEME, Output
 from tools.settings import settings
 
 Start = Callable[[Script], ChatServer]
@@ -49,7 +50,7 @@ async def run_with_models(
 ) -> tuple[State, list[dict[str, Any]]]:
     """Run the scripted plan with these models for task 0; return the state at the end and the task events."""
     given = context(server, **fields)
-    await agent.ainvoke(REQUEST, THREAD, context=given, interrupt_before=["dispatch"])
+    await agent.ainvoke(REQUEST, THREAD, context=given, interrupt_before=["execute"])
     assigned = {"0": {"models": models, "reason": "Because."}}
     await agent.aupdate_state(THREAD, {"assignments": assigned}, as_node="select")
     events = [event async for event in agent.astream(None, THREAD, context=given, stream_mode="custom")]
@@ -258,9 +259,32 @@ async def test_without_kept_results_a_task_defers_until_the_state_holds_its_sour
     await asyncio.to_thread(store().drop_results, "")
     stream = agent.astream(None, THREAD, context=context(server), stream_mode="updates")
     steps = [update async for update in stream]
-    assert texts(State(**(await agent.aget_state(THREAD)).values)) == ALL
+    state = State(**(await agent.aget_state(THREAD)).values)
+    assert texts(state) == ALL
+    assert [message.type for message in state.messages] == ["human", "ai"]
     assert sorted(calls) == ["alpha", "bravo", "bravo", "charlie", "delta"]
-    assert sum("dispatch" in step for step in steps) == 2
+    assert [name for step in steps for name in step if name == "respond"] == ["respond"] * 2
+
+
+async def test_a_result_is_kept_when_the_run_stops_before_it_is_written(
+    chat_server: Start, agent: Agent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(board, "HEAD_START_SECONDS", 60)
+    calls, release = list[str](), threading.Event()
+    server = chat_server(scripted(PLAN, hanging(calls, release, "bravo")))
+    await stopped_after(agent, server, {"2"}, lambda: "bravo" in calls)
+    snapshot = await agent.aget_state(THREAD)
+    assert "0" not in State(**snapshot.values).results
+    release.set()
+    monkeypatch.undo()
+    assert texts(State(**await agent.ainvoke(None, THREAD, context=context(server)))) == ALL
+    assert sorted(calls) == ["alpha", "bravo", "bravo", "charlie", "delta"]
+
+
+async def test_a_text_is_in_the_store_before_the_answer_is_written(chat_server: Start, agent: Agent) -> None:
+    server = chat_server(scripted([echo("alpha")], lambda body: "[alpha]"))
+    await agent.ainvoke(REQUEST, THREAD, context=context(server), interrupt_before=["respond"])
+    assert store().exists(f"{SCHEME}{hashlib.sha256(b'[alpha]').hexdigest()}.txt")
 
 
 async def test_a_run_that_was_cut_between_two_steps_is_unfinished(
@@ -316,7 +340,7 @@ def hold(folder: str, held: Any) -> None:
     os.environ["HUGGINGGPT_DATA_DIR"] = folder
 
     async def main() -> None:
-        async with results.alone("key"):
+        async with results.alone("folder"):
             held.set()
             await asyncio.sleep(60)
 
@@ -332,7 +356,7 @@ async def test_a_dead_process_holds_no_lock() -> None:
     entered = asyncio.Event()
 
     async def enter() -> None:
-        async with results.alone("key"):
+        async with results.alone("folder"):
             entered.set()
 
     waiting = asyncio.create_task(enter())

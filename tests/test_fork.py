@@ -46,13 +46,13 @@ class Fork:
         self.done.clear()
         return state
 
-    async def at(self, *following: str) -> StateSnapshot:
-        """Return the first run's checkpoint before these nodes."""
+    async def at(self, node: str) -> StateSnapshot:
+        """Return the first run's checkpoint before a node."""
         history = [one async for one in self.agent.aget_state_history(THREAD)]
-        found: StateSnapshot = next(one for one in reversed(history) if one.next == following)
+        found: StateSnapshot = next(one for one in reversed(history) if set(one.next) == {node})
         return found
 
-    async def edited(self, where: RunnableConfig, values: object, as_node: str) -> State:
+    async def edited(self, where: RunnableConfig, values: object, as_node: str | None) -> State:
         """Edit the state with what comes out of JSON, and go on from there."""
         fork = await self.agent.aupdate_state(where, json.loads(json.dumps(values)), as_node=as_node)
         return await self.gone_on(fork)
@@ -116,15 +116,15 @@ async def test_what_is_made_again_takes_the_new_output_at_once(fork: Fork) -> No
     await fork.begun()
     before = len([one async for one in fork.agent.aget_state_history(THREAD)])
     await fork.edited((await fork.at("respond")).config, {"results": {"0": None}}, "execute")
-    # The edit, dispatch, execute with both tasks in one step, dispatch, respond.
-    assert len([one async for one in fork.agent.aget_state_history(THREAD)]) - before == 5
+    # The edit, respond, which sends both tasks in one step, execute, respond.
+    assert len([one async for one in fork.agent.aget_state_history(THREAD)]) - before == 4
 
 
 async def test_another_model_after_select(fork: Fork, chat_server: Start) -> None:
     await fork.begun()
     other = chat_server(lambda body: "from another model")
     chosen = {"assignments": {"2": {"models": [other.url]}}}
-    state = await fork.edited((await fork.at("dispatch")).config, chosen, "select")
+    state = await fork.edited((await fork.at("execute")).config, chosen, "select")
     assert state.results["2"].model == other.url
     assert texts(state)["2"] == "from another model"
     assert sorted(fork.done) == ["alpha", "bravo"]
@@ -137,6 +137,14 @@ async def test_another_model_for_a_finished_task(fork: Fork, chat_server: Start)
     state = await fork.edited(THREAD, values, "execute")
     assert texts(state)["2"] == "from another model"
     assert fork.done == []
+
+
+async def test_an_edit_at_the_end_needs_no_node(fork: Fork) -> None:
+    await fork.begun()
+    state = await fork.edited(THREAD, {"results": {"0": {"output": {"text": "by hand"}}}}, None)
+    assert fork.done == ["bravo"]
+    assert [one.type for one in state.messages] == ["human", "ai", "ai"]
+    assert texts(state)["1"] == "bravo 1 of [by hand]"
 
 
 async def test_a_mended_result_revives_what_was_skipped(fork: Fork) -> None:
@@ -152,7 +160,7 @@ async def test_a_mended_result_revives_what_was_skipped(fork: Fork) -> None:
 
 async def test_an_old_checkpoint_is_done_again_and_not_taken_from_what_was_kept(fork: Fork) -> None:
     await fork.begun()
-    sent = await fork.at("execute", "execute", "execute")
+    sent = await fork.at("execute")
     await fork.gone_on(sent.config)
     assert sorted(fork.done) == ["alpha", "bravo", "charlie"]
     fork.done.clear()

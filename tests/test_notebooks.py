@@ -94,7 +94,7 @@ def test_quickstart(shown: Shown) -> None:
 
 @executed("anatomy")
 def test_anatomy(shown: Shown) -> None:
-    assert "dispatch -.-> execute" in shown.data("text/markdown")[0]
+    assert "select -.-> execute" in shown.data("text/markdown")[0]
     assert re.search(r"1  knows messages, plan\b.* - next select", shown.text)
     canny, soft = shown.pictures[:2]
     assert canny.tobytes() != soft.tobytes()

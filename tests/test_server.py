@@ -77,7 +77,7 @@ async def test_a_run_streams_tokens_tasks_updates_and_values(
     assert [event["status"] for event in events if event["id"] == "1"] == ["queued", "running", "done"]
     assert {"type": "task", "id": "0", "name": "question-answering", "status": "queued"} in events
     stages = [stage for update in told["updates"] for stage in update]
-    assert stages == ["plan", "select", "dispatch", "execute", "execute", "dispatch", "respond"]
+    assert stages == ["plan", "select", "execute", "execute", "respond"]
     assert outcomes(told["values"][-1]) == {"0": "ok", "1": "ok"}
 
 

@@ -110,7 +110,7 @@ async def test_it_edits_a_prompt_and_forks_with_a_plan_and_a_result_edited(studi
     assert again["results"]["2"]["output"] == first["results"]["2"]["output"]
 
     with pytest.raises(httpx.HTTPStatusError) as told:
-        await studio.edit(await studio.before("dispatch"), {"assignments": {"0": "a model"}}, "select")
+        await studio.edit(await studio.before("execute"), {"assignments": {"0": "a model"}}, "select")
     assert told.value.response.status_code == 400
     assert told.value.response.json()["detail"] == (
         "`assignments.0` is not valid: Input should be a valid dictionary or instance of Assignment."

@@ -106,18 +106,18 @@ async def test_runs_are_named_after_stages_and_tasks(
     with traced(monkeypatch, collector.url) as client:
         state = await draw(chat, client)
     assert {id_: result.status for id_, result in state.results.items()} == dict.fromkeys("012", "ok")
-    top, below = collector.tree(hidden=("route",))
+    top, below = collector.tree()
     assert top == "hugginggpt"
     tasks = {name: below[place + 1] for place, name in enumerate(below) if str(name).startswith("execute")}
-    assert below[:5] == ["plan", ["ChatOpenAI"], "select", ["ChatOpenAI"], "dispatch"]
-    assert below[-3:] == ["dispatch", "respond", ["ChatOpenAI"]]
+    assert below[:4] == ["plan", ["ChatOpenAI"], "select", ["ChatOpenAI"]]
+    assert below[-2:] == ["respond", ["ChatOpenAI"]]
     assert tasks == {
         "execute text-to-image 0": ["text-to-image 0", "text-to-image 0"],
         "execute image-to-text 1": ["image-to-text 1"],
         "execute image-to-text 2": ["image-to-text 2"],
     }
     names = [name for name in below if isinstance(name, str)]
-    assert names == ["plan", "select", "dispatch", *tasks, "dispatch", "respond"]
+    assert names == ["plan", "select", *tasks, "respond"]
 
 
 async def test_a_task_tells_what_did_it_and_what_failed_before(

@@ -62,12 +62,11 @@ class TraceServer:
             key=lambda run: str(run["dotted_order"]),
         )
 
-    def tree(self, parent: str | None = None, hidden: tuple[str, ...] = ()) -> list[Any]:
+    def tree(self, parent: str | None = None) -> list[Any]:
         """Return the names of runs as nested lists: a name, followed by a list of its children where it has some."""
         names: list[Any] = []
         for run in self.children(parent):
-            if run["name"] not in hidden:
-                names += [run["name"], *([below] if (below := self.tree(run["id"], hidden)) else [])]
+            names += [run["name"], *([below] if (below := self.tree(run["id"])) else [])]
         return names
 
     def take(self, body: bytes, content_type: str) -> None:

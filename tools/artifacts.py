@@ -7,6 +7,7 @@ import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
@@ -21,6 +22,7 @@ from tools.settings import settings
 from tools.sniff import HEAD, KINDS, Kind, sniff
 
 CHUNK = 1 << 20
+FRESH = timedelta(minutes=10)
 REF = re.compile(rf"{SCHEME}(?P<sha256>[0-9a-f]{{64}})(?P<suffix>(?:\.[a-z0-9]{{1,8}})?)")
 
 
@@ -77,8 +79,10 @@ class ArtifactStore:
         return self._put(io.BytesIO(data), name)
 
     def put_text(self, text: str, name: str) -> Artifact:
-        """Store a text, whatever its characters look like; as `put`."""
-        return self._put(io.BytesIO(text.encode(errors="replace")), name, KINDS[".txt"])
+        """Store a text, whatever its characters look like; as `put`, but one that was just stored is left there."""
+        data, kind = text.encode(errors="replace"), KINDS[".txt"]
+        known = Artifact(sha256=hashlib.sha256(data).hexdigest(), name=plain_name(name), **kind._asdict())
+        return known if self._is_fresh(known.ref) else self._put(io.BytesIO(data), known.name, kind)
 
     def path(self, ref: str) -> Path:
         """Return a local file with the artifact's bytes; the file is not to be changed.
@@ -199,6 +203,14 @@ class ArtifactStore:
             # Also over a file that is there: a new date keeps it from being swept before this one is referred to.
             self._move(partial, self._key(artifact.ref))
         return artifact
+
+    def _is_fresh(self, ref: str) -> bool:
+        """Tell whether an artifact was stored a moment ago, so that no sweep takes it before it is referred to."""
+        try:
+            written: datetime = self._fs.modified(self._key(ref))
+        except (FileNotFoundError, NotImplementedError):
+            return False
+        return datetime.now(UTC) - written < FRESH
 
     @contextmanager
     def _written(self, name: str, partial: str) -> Iterator[None]:

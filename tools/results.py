@@ -27,30 +27,35 @@ def key_of(*parts: Any) -> str:
 
 
 @asynccontextmanager
-async def alone(key: str) -> AsyncIterator[None]:
-    """Keep all other processes of this machine out of work with the same key; they wait.
+async def alone(folder: str) -> AsyncIterator[dict[str, str]]:
+    """Keep all other processes of this machine out of the work whose results are kept in a folder; they wait.
 
     The lock is one of the operating system (`flock`), which a dead process cannot hold. Where no lock can be made, the
     work is done all the same.
+
+    Yields:
+        What is kept there (`kept`).
     """
-    lock = FileLock(settings().data_dir / "locks" / key, thread_local=False)
+    lock = FileLock(settings().data_dir / "locks" / key_of(folder), thread_local=False)
     # Another process holds it, which no event here can tell.
-    while not await asyncio.to_thread(_acquired, lock):  # noqa: ASYNC110
+    while (found := await asyncio.to_thread(_entered, lock, folder)) is None:  # noqa: ASYNC110
         await asyncio.sleep(POLL_SECONDS)
     try:
-        yield
+        yield found
     finally:
-        await asyncio.shield(asyncio.to_thread(_release, lock))
+        # Nobody here waits for that: it only lets other processes in.
+        asyncio.get_running_loop().run_in_executor(None, _release, lock)
 
 
-def _acquired(lock: FileLock) -> bool:
+def _entered(lock: FileLock, folder: str) -> dict[str, str] | None:
+    """Take the lock and return what is kept in the folder; None while another process has the lock."""
     try:
         lock.acquire(blocking=False)
     except Timeout:
-        return False
+        return None
     except OSError as error:
         logger.warning("Work goes on without a lock: %s", error)
-    return True
+    return kept(folder)
 
 
 def _release(lock: FileLock) -> None:
