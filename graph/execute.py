@@ -108,7 +108,7 @@ async def _run(
         await board.head_start(call.task.id)
     finally:
         if not known:
-            await board.kept.keep(call.task, result)
+            board.kept.keep(call.task, result)
 
 
 async def _claimed(result: TaskResult) -> TaskResult:

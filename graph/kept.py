@@ -6,8 +6,10 @@ here, by run, task and inputs. A process that executes the superstep right now i
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from functools import partial
+from typing import Any
 
 from langgraph.runtime import ExecutionInfo
 from pydantic import ValidationError
@@ -18,6 +20,8 @@ from tools.artifacts import store
 from tools.errors import SetupError
 from tools.outputs import Output
 from tools.results import is_whole, key_of
+
+_closing = set[asyncio.Task[None]]()
 
 
 class Kept:
@@ -32,6 +36,7 @@ class Kept:
         self._found: dict[str, str] = {}
         self._users = 0
         self._opening: asyncio.Task[None] | None = None
+        self._keeping: list[asyncio.Future[None]] = []
         self._lock = AsyncExitStack()
 
     @asynccontextmanager
@@ -50,8 +55,8 @@ class Kept:
             self._users -= 1
             if not self._users:
                 self._opening.cancel()
-                self._opening = None
-                await self._lock.aclose()
+                _in_background(_close(self._keeping, self._lock))
+                self._opening, self._keeping, self._lock = None, [], AsyncExitStack()
 
     async def _open(self, superstep: str) -> None:
         self._found = await self._lock.enter_async_context(results.alone(superstep))
@@ -72,10 +77,11 @@ class Kept:
             return None
         return found if await asyncio.to_thread(is_whole, found.output) else None
 
-    async def keep(self, task: Task, result: TaskResult) -> None:
-        """Keep a result; a failure is not kept, since another try may do better."""
+    def keep(self, task: Task, result: TaskResult) -> None:
+        """Have a result kept, which nobody waits for; a failure is not, since another try may do better."""
         if self._superstep and result.output:
-            await asyncio.to_thread(_keep, self._superstep, task.id, result, result.output)
+            work = partial(_keep, self._superstep, task.id, result, result.output)
+            self._keeping.append(asyncio.get_running_loop().run_in_executor(None, work))
 
 
 def _keep(superstep: str, id_: str, result: TaskResult, output: Output) -> None:
@@ -84,6 +90,22 @@ def _keep(superstep: str, id_: str, result: TaskResult, output: Output) -> None:
         # `respond` puts such texts into the store: it need not wait for those that are there already.
         with suppress(SetupError):
             store().put_text(output.text, id_)
+
+
+async def _close(keeping: Sequence[asyncio.Future[None]], lock: AsyncExitStack) -> None:
+    """Let other processes in once everything is kept."""
+    try:
+        await asyncio.gather(*keeping)
+    finally:
+        await lock.aclose()
+
+
+def _in_background(work: Coroutine[Any, Any, None]) -> None:
+    """Run a coroutine that nobody waits for."""
+    task = asyncio.create_task(work)
+    # An event loop holds its tasks weakly.
+    _closing.add(task)
+    task.add_done_callback(_closing.discard)
 
 
 def superstep_of(info: ExecutionInfo) -> str | None:

@@ -1,6 +1,7 @@
 """The graph's state: what goes in, what comes out, and what it knows meanwhile."""
 
 from collections.abc import Mapping
+from functools import cached_property
 from operator import add
 from typing import Annotated, TypeVar
 
@@ -78,7 +79,7 @@ class State(Response):
     edit: Annotated[Edit | None, Checked] = None
     """Why the user is asked once more; None when the last answer could be used."""
 
-    @property
+    @cached_property
     def finished(self) -> dict[str, TaskResult]:
         """The results that stand, by task id, sources first: of planned tasks, and made of what is there now."""
         done: dict[str, TaskResult] = {}

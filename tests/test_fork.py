@@ -173,7 +173,7 @@ async def test_what_was_kept_is_taken_for_the_same_task_and_the_same_sources_onl
     source, other = (TaskResult(output=Output(text=text)) for text in ("this", "that"))
     result = TaskResult(output=Output(text="made"), digest=task.digest({"0": source}))
     async with (first := Kept("turn/step")).opened():
-        await first.keep(task, result)
+        first.keep(task, result)
     longer = task.model_copy(update={"inputs": (*task.inputs, *task.inputs)})
     async with (second := Kept("turn/step")).opened():
         assert await second.found(task, {"0": source}) == result
