@@ -36,15 +36,9 @@ class ExpertTool(BaseTool):
     """Where local ones run; None for `HUGGINGGPT_DEVICE`."""
     response_format: Literal["content", "content_and_artifact"] = "content_and_artifact"
 
-    async def _arun(
-        self,
-        *first: str,
-        model: str | None = None,
-        timeout: float | None = None,
-        mode: Mode | None = None,
-        device: str | None = None,
-        **slots: str | None,
-    ) -> tuple[str, Output]:
+    # LangChain reflects on all parameters in every call, so these are few; `_schema` has checked what is in them.
+    async def _arun(self, *first: Any, **slots: Any) -> Any:
+        model, timeout, mode, device = (slots.pop(name, None) for name in INJECTED)
         # LangChain hands on a plain string, which fills the first slot, as it came.
         slots |= dict(zip((slot.name for slot in self.row.slots), first, strict=False))
         inputs = {name: self._value(name, value) for name, value in slots.items() if value is not None}
@@ -65,11 +59,11 @@ class ExpertTool(BaseTool):
         """Return what traces show: the slots. LangChain would find out by reflection in every call what these are."""
         return {slot.name: tool_input[slot.name] for slot in self.row.slots if slot.name in tool_input}
 
-    def _run(self, *args: Any, **kwargs: Any) -> tuple[str, Output]:
+    def _run(self, *args: Any, **kwargs: Any) -> Any:
         kwargs.pop("run_manager", None)
         kwargs.pop("config", None)
 
-        def work() -> tuple[str, Output]:
+        def work() -> Any:
             return asyncio.run(self._arun(*args, **kwargs))
 
         try:
