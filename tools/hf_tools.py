@@ -15,7 +15,7 @@ from tools.chat import EMBEDDED
 from tools.errors import InputError, SetupError
 from tools.experts.run import run
 from tools.models import Mode, Model, find, recent, shortlist, why_none
-from tools.outputs import SCHEME, Artifact, Output
+from tools.outputs import SCHEME, Artifact
 from tools.tasks import TASKS, Slot, TaskRow
 
 INJECTED: dict[str, Any] = {"model": str, "timeout": float, "mode": Mode, "device": str}
