@@ -69,8 +69,10 @@ class Board:
             if len(self._ends) == started:
                 return self.kept.result_of(id_)
         # Unlike `await`, this does not cancel the future all others wait for when the waiting is cancelled.
-        await asyncio.wait([self._ends[id_]])
-        return self._ends[id_].result()
+        # Another run of the same superstep may take the task over when this one of its executions is cancelled.
+        while not (end := self._ends[id_]).done():
+            await asyncio.wait([end])
+        return end.result()
 
     async def head_start(self, id_: str) -> None:
         """Let tasks start that have waited for this one; return at once if there are none."""

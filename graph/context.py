@@ -1,5 +1,6 @@
 """What can be set for a single run."""
 
+from functools import cache
 from typing import Any, Literal
 
 from langgraph.runtime import Runtime
@@ -183,4 +184,10 @@ class Context(Variables):
 def context_of(runtime: Runtime[Context]) -> Context:
     """Return the run's context, or the one made of environment and defaults when the caller gave none."""
     # In a graph around this one with settings of its own, those arrive here.
-    return runtime.context if isinstance(runtime.context, Context) else Context()
+    return runtime.context if isinstance(runtime.context, Context) else default_context()
+
+
+@cache
+def default_context() -> Context:
+    """Return the context of runs that bring none. Tests call `default_context.cache_clear()`."""
+    return Context()

@@ -2,7 +2,8 @@
 
 A server that re-executes a long node, a resumed run and a second process on the same thread all start a superstep
 again. LangGraph has the results whose writes reached the checkpoint; those that were still on their way are found
-here, by run, task and inputs. A process that executes the superstep right now is waited for.
+here, by run, task and inputs, unless they had not reached the store either. A process that executes the superstep
+right now is waited for.
 """
 
 import asyncio
@@ -95,7 +96,9 @@ def _keep(superstep: str, id_: str, result: TaskResult, output: Output) -> None:
 async def _close(keeping: Sequence[asyncio.Future[None]], lock: AsyncExitStack) -> None:
     """Let other processes in once everything is kept."""
     try:
-        await asyncio.gather(*keeping)
+        if keeping:
+            # Unlike `gather`, this leaves them alone when the program ends.
+            await asyncio.wait(keeping)
     finally:
         await lock.aclose()
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from langgraph.runtime import get_runtime
 
-from graph.context import Context
+from graph.context import Context, default_context
 from tools.artifacts import store
 from tools.errors import InputError
 from tools.settings import settings
@@ -48,7 +48,7 @@ def check_model(name: str) -> None:
     Raises:
         InputError: It is one.
     """
-    if not name.startswith(("http://", "https://")) or owner() is None or name == Context().model:
+    if not name.startswith(("http://", "https://")) or owner() is None or name == default_context().model:
         return
     if name.partition("#")[0].rstrip("/") != (settings().base_url or "").rstrip("/"):
         raise InputError(

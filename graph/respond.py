@@ -1,4 +1,8 @@
-"""Respond: an answer from what really came out."""
+"""Respond: an answer from what really came out.
+
+All tasks of a superstep come together here, since an edge that chooses would run once for each of them. So it is this
+stage's edge that knows what is left to do, and the answer is written only when that is nothing.
+"""
 
 import asyncio
 from collections.abc import Sequence

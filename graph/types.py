@@ -7,7 +7,7 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
 
 from tools.errors import SetupError
-from tools.outputs import SCHEME, Output
+from tools.outputs import SCHEME, Output, Text
 from tools.results import key_of
 from tools.tasks import TASKS, TaskRow
 
@@ -26,7 +26,7 @@ class Input(Frozen):
 
     slot: str
     """Name of a slot of the task's row."""
-    value: str | None = None
+    value: Text | None = None
     """The text itself, or for a media slot the reference of an artifact (`artifact://...`)."""
     source: str | None = None
     """Id of the task whose output goes here."""
@@ -165,7 +165,7 @@ class Assignment(Frozen):
 class TaskError(Frozen):
     """Why a task has no output."""
 
-    reason: str
+    reason: Text
     """A sentence for the user."""
     source: str | None = None
     """Id of the failed task that this one needed; the task itself then was not tried."""

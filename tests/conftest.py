@@ -19,6 +19,7 @@ from chat_server import ChatServer, Script, serve
 from huggingface_hub import constants
 from postgres_server import postgres_server
 
+from graph.context import default_context
 from tools.artifacts import store
 from tools.models.candidates import _recent
 from tools.settings import Settings, settings
@@ -51,6 +52,7 @@ def _own_folders(
         monkeypatch.setenv("HUGGINGGPT_CACHE_DIR", str(tmp_path / "cache"))
     settings.cache_clear()
     store.cache_clear()
+    default_context.cache_clear()
     _recent.clear()
     yield
     settings.cache_clear()

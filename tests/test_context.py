@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from app.cli import app
 from app.runs import follow, kept_context, opened, snapshot_of
 from graph.agent import NODES, build, graph
-from graph.context import EDITABLE, Context
+from graph.context import EDITABLE, Context, default_context
 from graph.state import State
 from prompts import PLACEHOLDER, PROMPTS
 from tools.errors import InputError
@@ -144,6 +144,16 @@ async def test_what_comes_out_has_no_internals(chat_server: Start) -> None:
     values = await build().ainvoke(REQUEST, context=context(server))
     assert "replans" not in values
     assert State(**values).results["0"].status == "ok"
+
+
+async def test_without_a_context_the_environment_is_read_once(
+    chat_server: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = chat_server(scripted([echo("one"), echo("two", 0)], lambda body: "ok"))
+    monkeypatch.setenv("HUGGINGGPT_MODEL", server.url)
+    state = State(**await build().ainvoke(REQUEST))
+    assert {result.status for result in state.results.values()} == {"ok"}
+    assert default_context.cache_info().misses == 1
 
 
 def test_the_drawing_has_the_edges_that_are_taken() -> None:

@@ -208,7 +208,9 @@ async def test_small_talk_gets_no_tasks(request_: str) -> None:
 
 
 async def test_a_missing_recording_is_asked_for() -> None:
-    with pytest.raises(InputError, match=r"^This needs an audio file; add one with --file\.$"):
+    with pytest.raises(
+        InputError, match=r"^This needs an audio file; attach one \(--file on the command line\)\.$"
+    ):
         await plan("", "Transcribe this recording")
 
 

@@ -162,9 +162,12 @@ def test_a_later_turn_comes_back_to_earlier_results(request_: str, text: str) ->
 @pytest.mark.parametrize(
     ("name", "sentence"),
     [
-        (ASR, "This needs an audio file; add one with --file."),
-        ("image-segmentation", "This needs an image; add one with --file."),
-        (SUM, "This needs a text: put it in quotes or after a colon, or add a file with --file."),
+        (ASR, "This needs an audio file; attach one (--file on the command line)."),
+        ("image-segmentation", "This needs an image; attach one (--file on the command line)."),
+        (
+            SUM,
+            "This needs a text: put it in quotes or after a colon, or attach a file (--file on the command line).",
+        ),
     ],
 )
 def test_what_is_missing_is_said_in_a_sentence(name: str, sentence: str) -> None:

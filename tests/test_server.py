@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import httpx
 import pytest
 from chat_server import ChatServer, Reply, Script, said
 from langgraph_sdk.client import LangGraphClient
@@ -79,6 +80,12 @@ async def test_a_run_streams_tokens_tasks_updates_and_values(
     stages = [stage for update in told["updates"] for stage in update]
     assert stages == ["plan", "select", "execute", "execute", "respond"]
     assert outcomes(told["values"][-1]) == {"0": "ok", "1": "ok"}
+
+
+def test_it_documents_its_routes(server: LangGraphServer) -> None:
+    told = httpx.get(f"{server.url}/openapi.json", trust_env=False).json()
+    assert {"/artifacts/{file}", "/runs/wait"} <= {path.replace("/{name}", "") for path in told["paths"]}
+    assert httpx.get(f"{server.url}/docs", trust_env=False).is_success
 
 
 async def test_a_run_takes_files_of_the_store_and_makes_some(

@@ -154,7 +154,10 @@ async def test_predictions_are_kept_for_the_same_run_only(tmp_path: Path) -> Non
 
 async def test_a_request_that_cannot_be_planned_has_no_tasks_and_says_why() -> None:
     made = await predict({"user_request": "Transcribe this recording"}, by_retrieval(letters))
-    assert (made["task_nodes"], made["error"]) == ([], "This needs an audio file; add one with --file.")
+    assert (made["task_nodes"], made["error"]) == (
+        [],
+        "This needs an audio file; attach one (--file on the command line).",
+    )
 
 
 async def test_a_chat_model_is_asked_as_in_production_and_its_tokens_are_counted(

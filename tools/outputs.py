@@ -1,9 +1,9 @@
 """What flows between tasks: media, artifacts and outputs."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
 
 Media = Literal["text", "image", "audio", "video", "table"]
 """The kinds of value a slot takes or a task makes."""
@@ -36,14 +36,37 @@ class Artifact(BaseModel):
         return f"{SCHEME}{self.sha256}{self.suffix}"
 
 
+def whole(text: str) -> str:
+    """Replace what is half of a character only: no file, message or checkpoint can hold that."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
+
+
+def plain(value: JsonValue) -> JsonValue:
+    """Return what every checkpoint can hold of a value: whole texts, and no integer that takes more than 64 bits."""
+    if isinstance(value, str):
+        return whole(value)
+    if isinstance(value, list):
+        return [plain(one) for one in value]
+    if isinstance(value, dict):
+        return {whole(name): plain(one) for name, one in value.items()}
+    return str(value) if isinstance(value, int) and value.bit_length() > 63 else value
+
+
+Text = Annotated[str, AfterValidator(whole)]
+
+
 class Output(BaseModel):
     """What a task made."""
 
     model_config = ConfigDict(frozen=True)
 
-    text: str
+    text: Text
     """A readable rendering; always there, so that any output can fill a text slot."""
-    data: JsonValue = None
+    data: Annotated[JsonValue, AfterValidator(plain)] = None
     """The structured form, such as entities or scores."""
     files: tuple[Artifact, ...] = ()
     """The files it made, the main one first."""

@@ -16,8 +16,8 @@ from tools.errors import SetupError
 from tools.outputs import Output
 from tools.settings import settings
 
-POLL_SECONDS = 0.25
-"""How often one that waits for another process looks whether that has ended."""
+FIRST_POLL_SECONDS, POLL_SECONDS = 0.002, 0.25
+"""How soon one that waits for another looks whether that has ended: twice as long each time, up to the second."""
 logger = logging.getLogger(__name__)
 
 
@@ -37,9 +37,11 @@ async def alone(folder: str) -> AsyncIterator[dict[str, str]]:
         What is kept there (`kept`).
     """
     lock = FileLock(settings().data_dir / "locks" / key_of(folder), thread_local=False)
+    pause = FIRST_POLL_SECONDS
     # Another process holds it, which no event here can tell.
-    while (found := await asyncio.to_thread(_entered, lock, folder)) is None:  # noqa: ASYNC110
-        await asyncio.sleep(POLL_SECONDS)
+    while (found := await asyncio.to_thread(_entered, lock, folder)) is None:
+        await asyncio.sleep(pause)
+        pause = min(2 * pause, POLL_SECONDS)
     try:
         yield found
     finally:

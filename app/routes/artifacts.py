@@ -35,9 +35,9 @@ async def get(request: Request) -> Response:
     summary: Open an artifact
     tags: [Artifacts]
     responses:
-      200: {description: Its bytes}
-      206: {description: The ranges of its bytes that were asked for}
-      404: {description: There is no such artifact}
+      "200": {description: Its bytes}
+      "206": {description: The ranges of its bytes that were asked for}
+      "404": {description: There is no such artifact}
     """
     file = str(request.path_params["file"])
     path = await served(request, file)

@@ -24,8 +24,8 @@ async def get(_: Request) -> Response:
     summary: Health of this process
     tags: [System]
     responses:
-      200: {description: It can take requests}
-      503: {description: The artifact store cannot be used}
+      "200": {description: It can take requests}
+      "503": {description: The artifact store cannot be used}
     """
     try:
         async with asyncio.timeout(SECONDS):

@@ -53,8 +53,8 @@ async def hugginggpt(request: Request) -> Response:
     summary: Run a request as JARVIS does
     tags: [JARVIS]
     responses:
-      200: {description: 'The answer'}
-      400: {description: The body has another shape}
+      "200": {description: 'The answer'}
+      "400": {description: The body has another shape}
     """
     return await _replied(request, _answer)
 
@@ -66,8 +66,8 @@ async def tasks(request: Request) -> Response:
     summary: Plan a request as JARVIS does
     tags: [JARVIS]
     responses:
-      200: {description: 'The tasks in wire form'}
-      400: {description: The body has another shape}
+      "200": {description: 'The tasks in wire form'}
+      "400": {description: The body has another shape}
     """
     return await _replied(request, _tasks)
 
@@ -79,8 +79,8 @@ async def results(request: Request) -> Response:
     summary: Run a request as JARVIS does, for its results
     tags: [JARVIS]
     responses:
-      200: {description: 'The results by task id'}
-      400: {description: The body has another shape}
+      "200": {description: 'The results by task id'}
+      "400": {description: The body has another shape}
     """
     return await _replied(request, _results)
 

@@ -40,9 +40,9 @@ async def post(request: Request) -> Response:
         application/octet-stream: {schema: {type: string, format: binary}}
         multipart/form-data: {schema: {type: object, properties: {file: {type: string, format: binary}}}}
     responses:
-      201: {description: The content block that refers to it in a message}
-      413: {description: It is too large}
-      422: {description: It cannot be used}
+      "201": {description: The content block that refers to it in a message}
+      "413": {description: It is too large}
+      "422": {description: It cannot be used}
     """
     request = bounded(request)
     async with scratch() as folder:

@@ -50,7 +50,9 @@ async def plan(
     """
     steps = await draft(request, files, rows, embed, earlier)
     if steps and (name := _missing(request, files)):
-        raise InputError(f"There is no file {name!r} in this conversation; add it with --file.")
+        raise InputError(
+            f"There is no file {name!r} in this conversation; attach it (--file on the command line)."
+        )
     if all(step.row.name == "conversational" for step in steps):
         return Plan()
     return Plan(tasks=tuple(Task(id=step.id, name=step.row.name, inputs=step.inputs) for step in steps))

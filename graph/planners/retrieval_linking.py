@@ -95,10 +95,10 @@ class Linker:
                 self.steps.put(self.rows["conversational"], pick.clause, {"text": asked})
         elif pick.score >= SURE and slot.media == "text":
             raise InputError(
-                "This needs a text: put it in quotes or after a colon, or add a file with --file."
+                "This needs a text: put it in quotes or after a colon, or attach a file (--file on the command line)."
             )
         elif pick.score >= SURE:
-            raise InputError(f"This needs {FILE_WORDS[slot.media]}; add one with --file.")
+            raise InputError(f"This needs {FILE_WORDS[slot.media]}; attach one (--file on the command line).")
 
     def _add(self, row: TaskRow, clause: Clause) -> None:
         filled: dict[str, list[Fill]] = {}
