@@ -67,6 +67,18 @@ async def test_a_trace_tells_where_a_model_ran(image: str) -> None:
     assert there.metadata == {"engine": "provider", "provider": "hf-inference"}
 
 
+async def test_an_engine_without_a_gpu_has_one_worker_whatever_the_device(image: str) -> None:
+    ENGINES["works"] = Engine(module="toy_engine", requires="json", extra="embedded")
+    workers._workers.clear()
+    try:
+        for device in ("auto", "cpu", "cuda:1"):
+            way = Way(engine="works", device=device)
+            await run("image-to-image", model(way), {"image": image}, store=store(), timeout=20)
+    finally:
+        del ENGINES["works"]
+    assert list(workers._workers) == [ID]
+
+
 async def test_what_fails_at_providers_runs_here(server: HubServer, image: str) -> None:
     server.script = lambda call: Answer({"error": "no"}, 402)
     works = Way(engine="works")

@@ -6,7 +6,7 @@ from importlib.util import find_spec
 
 from tools.experts.engines import ENGINES
 from tools.hub import HubModel
-from tools.memory import budget, on_gpu
+from tools.memory import budget, missing, on_gpu
 from tools.settings import settings
 
 OVERHEAD = 1.2
@@ -61,6 +61,11 @@ def _engine(case: Case) -> str | None:
     return missing_library(engine)
 
 
+def _device(case: Case) -> str | None:
+    engine = engine_for(case.task, case.model.library)
+    return missing(case.device) if engine and ENGINES[engine].gpu else None
+
+
 def _code(case: Case) -> str | None:
     return "It needs code of its own, which is never run." if "custom_code" in case.model.tags else None
 
@@ -100,7 +105,15 @@ def _download(case: Case) -> str | None:
     )
 
 
-CHECKS: tuple[Callable[[Case], str | None], ...] = (_engine, _code, _format, _gate, _memory, _download)
+CHECKS: tuple[Callable[[Case], str | None], ...] = (
+    _engine,
+    _code,
+    _format,
+    _gate,
+    _device,
+    _memory,
+    _download,
+)
 """All checks in the order in which their reasons are told."""
 
 

@@ -23,8 +23,9 @@ UNLOADABLE = (OSError, ValueError, KeyError, RuntimeError, AttributeError, TypeE
 """What transformers raises for files that are incomplete or do not fit together."""
 HEADLESS = ("feature-extraction", "image-feature-extraction")
 """Pipelines that need no trained head."""
-SINGLE = ("text-to-audio",)
-"""Pipelines that run in single precision everywhere: rounding to half precision can be heard."""
+SPOKEN = "text-to-audio"
+SINGLE = (SPOKEN, "depth-estimation")
+"""Pipelines that run in single precision everywhere: rounding to half precision can be heard, or seen as steps."""
 SPECTROGRAMS = ("speecht5", "fastspeech2_conformer")
 """Kinds of model that make spectrograms, which a vocoder turns into sound."""
 VOCODERS = ("SpeechT5HifiGan", "FastSpeech2ConformerHifiGan")
@@ -139,7 +140,7 @@ def _base(base: Path | None) -> Path:
 def _needs_vocoder(pipeline_task: str, folder: Path) -> bool:
     from transformers import AutoConfig
 
-    return pipeline_task in SINGLE and AutoConfig.from_pretrained(folder).model_type in SPECTROGRAMS
+    return pipeline_task == SPOKEN and AutoConfig.from_pretrained(folder).model_type in SPECTROGRAMS
 
 
 def _vocoder(folder: Path | None) -> Any:
