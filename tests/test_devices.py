@@ -39,5 +39,6 @@ def test_a_device_without_free_memory_is_there(monkeypatch: pytest.MonkeyPatch) 
         raise torch.OutOfMemoryError("CUDA out of memory.")
 
     monkeypatch.setattr(torch, "empty", full)
+    device_for.cache_clear()
     with pytest.raises(torch.OutOfMemoryError):
         device_for("cpu:0")

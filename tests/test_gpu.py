@@ -14,7 +14,7 @@ import gpu_functions as do
 import pytest
 import worker_functions
 from chat_server import ChatServer, Script, said
-from device_cases import CASES, assert_alike, built, media
+from device_cases import CASES, assert_alike, built, little_work, media
 from device_cases import do as run_case
 from langgraph.checkpoint.memory import InMemorySaver
 from langsmith import RunTree, tracing_context
@@ -28,7 +28,7 @@ from tools import gpus, memory
 from tools.artifacts import store
 from tools.errors import ModelError, SetupError, TransientError
 from tools.experts import workers
-from tools.experts.diffusion import calls, loading
+from tools.experts.diffusion import loading
 from tools.experts.engine import Job
 from tools.experts.engines import ENGINES, run_job
 from tools.experts.run import run
@@ -37,10 +37,10 @@ from tools.models import find, registry
 from tools.outputs import Draft, Output
 from tools.settings import settings
 
-pytestmark = [
-    pytest.mark.skipif(not gpus.sizes(), reason="there is no GPU that torch was built for"),
-    pytest.mark.filterwarnings("ignore"),
-]
+if not gpus.sizes():
+    pytest.skip("there is no GPU that torch was built for", allow_module_level=True)
+
+pytestmark = pytest.mark.filterwarnings("ignore")
 GPU = "cuda:0"
 MB = 1_000_000
 CLOSE = 300 * MB
@@ -84,8 +84,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def _little_work(monkeypatch: pytest.MonkeyPatch) -> None:
-    for device in ("cpu", "cuda"):
-        monkeypatch.setitem(calls.LIMITS, device, calls.Limits(steps=2, frames=9, pixels=64 * 64))
+    little_work(monkeypatch)
 
 
 def free() -> int:

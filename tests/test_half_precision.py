@@ -3,10 +3,9 @@
 from pathlib import Path
 
 import pytest
-from device_cases import CASES, assert_alike, built, do, media
+from device_cases import CASES, assert_alike, built, do, little_work, media
 
 from tools.experts import devices
-from tools.experts.diffusion import calls
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 HALF = "cpu:0"
@@ -22,7 +21,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_half_precision_makes_little_difference(
     name: str, files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(calls.LIMITS, "cpu", calls.Limits(steps=2, frames=9, pixels=64 * 64))
+    little_work(monkeypatch)
     case = CASES[name]
     folders = built(case, tmp_path)
     exact = do(case, folders, files, tmp_path / "exact", "cpu")

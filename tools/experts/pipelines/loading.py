@@ -24,8 +24,9 @@ UNLOADABLE = (OSError, ValueError, KeyError, RuntimeError, AttributeError, TypeE
 HEADLESS = ("feature-extraction", "image-feature-extraction")
 """Pipelines that need no trained head."""
 SPOKEN = "text-to-audio"
-SINGLE = (SPOKEN, "depth-estimation")
-"""Pipelines that run in single precision everywhere: rounding to half precision can be heard, or seen as steps."""
+SINGLE = (SPOKEN, "depth-estimation", "table-question-answering")
+"""Pipelines that run in single precision everywhere: rounding to half precision can be heard, and those of depth and
+of TAPAS make arrays of NumPy, which has no bfloat16."""
 SPECTROGRAMS = ("speecht5", "fastspeech2_conformer")
 """Kinds of model that make spectrograms, which a vocoder turns into sound."""
 VOCODERS = ("SpeechT5HifiGan", "FastSpeech2ConformerHifiGan")
