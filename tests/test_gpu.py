@@ -28,6 +28,7 @@ from tools import gpus, memory
 from tools.artifacts import store
 from tools.errors import ModelError, SetupError, TransientError
 from tools.experts import workers
+from tools.experts.devices import HALF, dtype_for
 from tools.experts.diffusion import loading
 from tools.experts.engine import Job
 from tools.experts.engines import ENGINES, run_job
@@ -119,7 +120,10 @@ def test_experts_deliver_on_a_gpu_what_they_deliver_on_the_cpu(
 
     case = CASES[name]
     folders = built(case, tmp_path)
-    expected = run_case(case, folders, files, tmp_path / "cpu", "cpu")
+    half = str(dtype_for(torch.device(GPU))).removeprefix("torch.")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(HALF, "cpu", half)
+        expected = run_case(case, folders, files, tmp_path / "cpu", "cpu")
     torch.cuda.reset_peak_memory_stats()
     before = torch.cuda.memory_allocated()
     made = run_case(case, folders, files, tmp_path / "cuda", GPU)
@@ -259,12 +263,13 @@ async def test_a_call_that_runs_out_of_memory_tells_the_setting_and_frees_it() -
     with pytest.raises(ModelError, match=r"^a needs more memory than is free on cuda:0: .*HUGGINGGPT_DEVICE"):
         await call("a", do.overfill, needs=Needs(device=GPU))
     assert freed(before)
-    await hold("b", 1000)
-    with pytest.raises(TransientError, match=r"^a ran out of memory on cuda:0 beside .*HUGGINGGPT_MEMORY_GB"):
-        await call("a", do.overfill, needs=Needs(device=GPU))
-    await hold("a", 10)
+    await hold("beside", 1000)
+    with pytest.raises(TransientError, match=r"^b ran out of memory on cuda:0 beside .*HUGGINGGPT_MEMORY_GB"):
+        await call("b", do.overfill, needs=Needs(device=GPU))
+    assert workers._workers["beside"].held
+    await hold("b", 10)
+    assert not workers._workers["beside"].held
     assert freed(before - 1000 * MB)
-    assert not workers._workers["b"].held
 
 
 @contextmanager

@@ -177,6 +177,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[HubServer]:
     with serve() as running:
         connect(running, monkeypatch)
         monkeypatch.delenv("HF_TOKEN")
+        monkeypatch.setenv("HUGGINGGPT_DEVICE", "cpu")
         settings.cache_clear()
         yield running
         hub.forget()

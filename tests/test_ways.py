@@ -20,6 +20,7 @@ from tools.experts.engine import Engine
 from tools.experts.engines import ENGINES
 from tools.experts.run import run
 from tools.models import Model, Way, find, registry
+from tools.settings import settings
 
 ID, TASK = "a/model", "image-classification"
 SCORES = [{"label": "cat", "score": 0.75}]
@@ -129,6 +130,8 @@ async def test_an_input_of_no_use_is_not_tried_elsewhere(server: HubServer, imag
 
 def test_models_of_a_task_on_the_command_line(server: HubServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("HUGGINGGPT_DEVICE", "cpu")
+    settings.cache_clear()
     about: dict[str, Any] = {
         "library_name": "transformers",
         "tags": ["safetensors", "license:mit"],

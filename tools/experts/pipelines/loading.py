@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from tools.errors import ModelError, SetupError
+from tools.errors import HuggingGPTError, ModelError, SetupError
 from tools.experts.adapters import is_adapter, merged
 from tools.experts.devices import AUTO, device_for, dtype_for
 from tools.experts.engine import Job
@@ -101,6 +101,8 @@ def explained() -> Iterator[None]:
 
     try:
         yield
+    except HuggingGPTError:
+        raise
     except (ImportError, *UNLOADABLE, SafetensorError) as error:
         if needed := _NEEDED.search(str(error)):
             raise missing(needed[1] or needed[2]) from error
