@@ -26,7 +26,7 @@ from graph.agent import Agent, build
 from graph.state import State
 from tools import gpus, memory
 from tools.artifacts import store
-from tools.errors import ModelError, SetupError, TransientError
+from tools.errors import ModelError, TransientError
 from tools.experts import workers
 from tools.experts.devices import HALF, dtype_for
 from tools.experts.diffusion import loading
@@ -185,7 +185,7 @@ async def test_a_gpu_is_the_default_and_devices_can_be_named(
 
 async def test_a_gpu_that_is_not_there_is_told_with_those_that_are(seer: str, files: Path) -> None:
     nowhere = f"cuda:{len(gpus.sizes())}"
-    with pytest.raises(SetupError, match=rf"no device '{nowhere}' here; set HUGGINGGPT_DEVICE .*cpu, {GPU}"):
+    with pytest.raises(ModelError, match=rf"no device '{nowhere}' here; set HUGGINGGPT_DEVICE .*cpu, {GPU}"):
         await seen(seer, files, nowhere)
 
 

@@ -280,7 +280,9 @@ def test_memory_is_counted_for_the_device(
     with fake_gpus(tmp_path, total=[8000]):
         found = shortlist(TASK, "embedded", "hybrid", 5, "cuda")
         assert [(model.id, model.ways[0].device) for model in found] == [("a/big", "cuda")]
-        assert shortlist(TASK, "embedded", "hybrid", 5, "cuda:1") == []
+        own = registry.add(str(folder(tmp_path / "own")), [])
+        assert [model.id for model in shortlist(TASK, "embedded", "local", 5, "cuda")] == [own.id, "a/big"]
+        assert shortlist(TASK, "embedded", "local", 5, "cuda:1") == []
         assert "There is no device 'cuda:1' here; set HUGGINGGPT_DEVICE" in str(
             find(TASK, "a/big", "local", "cuda:1")
         )

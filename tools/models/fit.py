@@ -47,6 +47,11 @@ def missing_library(engine: str) -> str | None:
     return f"It needs the {row.requires} library: {row.install}."
 
 
+def unusable(engine: str, device: str) -> str | None:
+    """Return why an engine cannot run on a device: its library or the device is missing; None when it can."""
+    return missing_library(engine) or (missing(device) if ENGINES[engine].gpu else None)
+
+
 def obstacle(case: Case) -> str | None:
     """Return the first reason why a model cannot run here, as a sentence; None when it can."""
     return next((reason for check in CHECKS if (reason := check(case))), None)
@@ -58,12 +63,7 @@ def _engine(case: Case) -> str | None:
         return (
             f"No engine here does {case.task} with models for {case.model.library or 'an unnamed library'}."
         )
-    return missing_library(engine)
-
-
-def _device(case: Case) -> str | None:
-    engine = engine_for(case.task, case.model.library)
-    return missing(case.device) if engine and ENGINES[engine].gpu else None
+    return unusable(engine, case.device)
 
 
 def _code(case: Case) -> str | None:
@@ -105,15 +105,7 @@ def _download(case: Case) -> str | None:
     )
 
 
-CHECKS: tuple[Callable[[Case], str | None], ...] = (
-    _engine,
-    _code,
-    _format,
-    _gate,
-    _device,
-    _memory,
-    _download,
-)
+CHECKS: tuple[Callable[[Case], str | None], ...] = (_engine, _code, _format, _gate, _memory, _download)
 """All checks in the order in which their reasons are told."""
 
 
