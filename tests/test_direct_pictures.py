@@ -72,16 +72,20 @@ def blip_config(tokenizer: Any) -> Any:
     return BlipConfig(text_config=text, vision_config=VISION, projection_dim=16)
 
 
-@pytest.fixture(scope="module")
-def blip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def captioner(folder: Path) -> Path:
     from transformers import BlipForConditionalGeneration, BlipImageProcessor, BlipProcessor
 
-    folder, tokenizer = tmp_path_factory.mktemp("blip"), words()
+    tokenizer = words()
     model = BlipForConditionalGeneration(blip_config(tokenizer))
     model.text_decoder.cls.predictions.bias.data[tokenizer.convert_tokens_to_ids("red")] = 1000.0
     model.save_pretrained(folder)
     BlipProcessor(BlipImageProcessor(size=SIZE), tokenizer).save_pretrained(folder)
     return folder
+
+
+@pytest.fixture(scope="module")
+def blip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return captioner(tmp_path_factory.mktemp("blip"))
 
 
 def test_blip_captions(blip: Path, image: str, tmp_path: Path) -> None:
@@ -115,8 +119,12 @@ def paired(folder: Path, tokenizer: Any, *said: str, **generation: Any) -> Path:
     return folder
 
 
+def squares(folder: Path) -> Path:
+    return paired(folder, words(), "square")
+
+
 def test_a_picture_model_joined_with_a_text_model_captions(image: str, tmp_path: Path) -> None:
-    draft = do("image-to-text", paired(tmp_path / "model", words(), "square"), tmp_path, image=image)
+    draft = do("image-to-text", squares(tmp_path / "model"), tmp_path, image=image)
     assert (draft.text, draft.data) == ("square square square", None)
 
 
@@ -163,8 +171,7 @@ TEMPLATE = (
 )
 
 
-@pytest.fixture(scope="module")
-def chatter(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def llava(folder: Path) -> Path:
     """A LLaVA that says "red" three times."""
     from transformers import (
         CLIPImageProcessor,
@@ -175,7 +182,7 @@ def chatter(tmp_path_factory: pytest.TempPathFactory) -> Path:
         LlavaProcessor,
     )
 
-    folder, tokenizer = tmp_path_factory.mktemp("chatter"), words()
+    tokenizer = words()
     tokenizer.add_special_tokens({"additional_special_tokens": ["<image>"]})
     text = LlamaConfig(
         vocab_size=len(tokenizer),
@@ -203,6 +210,11 @@ def chatter(tmp_path_factory: pytest.TempPathFactory) -> Path:
         num_additional_image_tokens=1,
     ).save_pretrained(folder)
     return folder
+
+
+@pytest.fixture(scope="module")
+def chatter(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return llava(tmp_path_factory.mktemp("chatter"))
 
 
 @pytest.fixture
@@ -250,13 +262,12 @@ def test_blip_answers(image: str, tmp_path: Path) -> None:
     assert draft.data == [{"answer": draft.text, "score": None}]
 
 
-@pytest.fixture(scope="module")
-def vilt(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def chooser(folder: Path) -> Path:
     """A ViLT that is sure of "red", thinks "blue" possible and the others not."""
     import torch
     from transformers import ViltConfig, ViltForQuestionAnswering, ViltImageProcessor, ViltProcessor
 
-    folder, tokenizer = tmp_path_factory.mktemp("vilt"), words()
+    tokenizer = words()
     names = dict(enumerate(["blue", "red", "two", "three", "four", "five", "six"]))
     config = ViltConfig(
         **VISION,
@@ -272,6 +283,11 @@ def vilt(tmp_path_factory: pytest.TempPathFactory) -> Path:
     model.save_pretrained(folder)
     ViltProcessor(ViltImageProcessor(size={"shortest_edge": SIDE}), tokenizer).save_pretrained(folder)
     return folder
+
+
+@pytest.fixture(scope="module")
+def vilt(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return chooser(tmp_path_factory.mktemp("vilt"))
 
 
 def test_vilt_chooses(vilt: Path, image: str, tmp_path: Path) -> None:
@@ -300,17 +316,20 @@ def test_models_that_do_not_answer(blip: Path, vilt: Path, image: str, tmp_path:
         do("image-to-text", blip, tmp_path, image=str(bad))
 
 
-@pytest.fixture(scope="module")
-def enlarger(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def swin2sr(folder: Path) -> Path:
     from transformers import Swin2SRConfig, Swin2SRForImageSuperResolution, Swin2SRImageProcessor
 
-    folder = tmp_path_factory.mktemp("enlarger")
     config = Swin2SRConfig(
         image_size=16, embed_dim=12, depths=[1], num_heads=[2], window_size=4, upscale=2, mlp_ratio=1.0
     )
     Swin2SRForImageSuperResolution(config).save_pretrained(folder)
     Swin2SRImageProcessor(size_divisor=4).save_pretrained(folder)
     return folder
+
+
+@pytest.fixture(scope="module")
+def enlarger(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return swin2sr(tmp_path_factory.mktemp("enlarger"))
 
 
 def test_pictures_become_larger(enlarger: Path, tmp_path: Path) -> None:

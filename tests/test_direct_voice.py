@@ -37,11 +37,9 @@ def config() -> Any:
     )
 
 
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def speaker(folder: Path) -> Path:
     from transformers import SpeechT5FeatureExtractor, SpeechT5ForSpeechToSpeech
 
-    folder = tmp_path_factory.mktemp("voice")
     made = SpeechT5ForSpeechToSpeech(config())
     made.speech_decoder_postnet.prob_out.bias.data.fill_(-9)  # it goes on speaking until its longest length
     made.save_pretrained(folder)
@@ -50,10 +48,13 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def vocoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return speaker(tmp_path_factory.mktemp("voice"))
+
+
+def hifigan(folder: Path) -> Path:
     from transformers import SpeechT5HifiGan, SpeechT5HifiGanConfig
 
-    folder = tmp_path_factory.mktemp("vocoder")
     sizes: dict[str, Any] = {"upsample_rates": [4, 4], "upsample_kernel_sizes": [8, 8]}
     inner: dict[str, Any] = {"resblock_kernel_sizes": [3], "resblock_dilation_sizes": [[1]]}
     made = SpeechT5HifiGanConfig(
@@ -61,6 +62,11 @@ def vocoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     SpeechT5HifiGan(made).save_pretrained(folder)
     return folder
+
+
+@pytest.fixture(scope="module")
+def vocoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return hifigan(tmp_path_factory.mktemp("vocoder"))
 
 
 @pytest.fixture

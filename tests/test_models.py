@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fake_gpus import fake_gpus
 from hub_server import HubServer, connect, serve
 from huggingface_hub import constants
 
@@ -176,6 +177,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[HubServer]:
     with serve() as running:
         connect(running, monkeypatch)
         monkeypatch.delenv("HF_TOKEN")
+        monkeypatch.setenv("HUGGINGGPT_DEVICE", "cpu")
         settings.cache_clear()
         yield running
         hub.forget()
@@ -268,10 +270,19 @@ def test_models_that_the_hub_has_no_tag_for_are_known(server: HubServer) -> None
     assert [one.id for one in shortlist("canny-control", "embedded", "hybrid", 5)] == ["opencv/canny"]
 
 
-def test_memory_is_counted_for_the_device(server: HubServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_memory_is_counted_for_the_device(
+    server: HubServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setenv("HUGGINGGPT_MEMORY_GB", "3")
     settings.cache_clear()
     add(server, "a/big", safetensors={"parameters": {"BF16": GIGA}, "total": GIGA})
     assert ids() == [], "4 bytes a number on the CPU"
-    found = shortlist(TASK, "embedded", "hybrid", 5, "cuda")
-    assert [(model.id, model.ways[0].device) for model in found] == [("a/big", "cuda")]
+    with fake_gpus(tmp_path, total=[8000]):
+        found = shortlist(TASK, "embedded", "hybrid", 5, "cuda")
+        assert [(model.id, model.ways[0].device) for model in found] == [("a/big", "cuda")]
+        own = registry.add(str(folder(tmp_path / "own")), [])
+        assert [model.id for model in shortlist(TASK, "embedded", "local", 5, "cuda")] == [own.id, "a/big"]
+        assert shortlist(TASK, "embedded", "local", 5, "cuda:1") == []
+        assert "There is no device 'cuda:1' here; set HUGGINGGPT_DEVICE" in str(
+            find(TASK, "a/big", "local", "cuda:1")
+        )

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from device_cases import CASES, built, do
 from tiny_models import BYTES, SIZES, WORDS, bytes_tokenizer, rows, run, save, scripted, words_tokenizer
 
 from tools.errors import InputError, ModelError, SetupError
@@ -374,6 +375,16 @@ def test_adapters_need_a_base_and_a_library(
     monkeypatch.setattr(adapters, "find_spec", lambda name: None)
     with pytest.raises(SetupError, match=r"pip install .hugginggpt\[adapters"):
         run("fill-mask", adapter, adapter, base=folder("mask"), text="the [MASK]")
+
+
+def test_an_adapter_is_loaded_where_its_model_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    case = CASES["adapter"]
+    folders = built(case, tmp_path)
+    # As on a machine with a GPU.
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert rows(do(case, folders, tmp_path, tmp_path / "out", "cpu"))
 
 
 async def test_in_a_worker_process(folder: Folder, tmp_path: Path) -> None:

@@ -9,10 +9,13 @@ from pathlib import Path
 import pytest
 import worker_functions as do
 from blockbuster import blockbuster_ctx
+from fake_gpus import fake_gpus
 from test_workers import gone, pid_in
 
-from tools import memory
+from tools import gpus, memory
+from tools.errors import ModelError, TransientError
 from tools.experts import workers
+from tools.experts.held import ran_out
 from tools.experts.resources import PASSES, Claim, Holder, Resources
 from tools.experts.workers import Needs, call
 from tools.settings import settings
@@ -277,17 +280,71 @@ def test_room_is_a_share_of_what_is_free_or_held_by_models(
     assert memory.room("cpu", 100 * MB) == int(memory.SHARE * 400 * MB)
 
 
-def test_memory_of_gpus_is_what_their_driver_tells(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    program = tmp_path / "nvidia-smi"
-    program.write_text(
-        '#!/bin/sh\ncase "$1" in *free*) echo 1000; echo 3000;; *) echo 8000; echo 8000;; esac\n'
-    )
-    program.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
-    memory._gpus.cache_clear()
-    try:
+def test_memory_of_gpus_is_what_their_driver_tells(tmp_path: Path) -> None:
+    with fake_gpus(tmp_path, total=[8000, 8000], free=[1000, 3000]):
         assert memory.place("auto") == "cuda:0"
         assert memory.room("cuda:1", 500 << 20) == int(memory.SHARE * (3500 << 20))
         assert memory.budget("cuda:1") == int(memory.SHARE * (8000 << 20))
-    finally:
-        memory._gpus.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("visible", "sizes"),
+    [("1,0", [200, 100]), ("GPU-2", [300]), ("2,7,0", [300]), ("", []), ("-1", []), ("none", [])],
+)
+def test_gpus_are_those_that_programs_may_see(
+    visible: str, sizes: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with fake_gpus(tmp_path, total=[100, 200, 300]):
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+        assert gpus.sizes() == tuple(size << 20 for size in sizes)
+
+
+def test_a_torch_without_cuda_has_no_gpus(tmp_path: Path) -> None:
+    with fake_gpus(tmp_path, total=[8000], cuda=None):
+        assert memory.place("auto") == "cpu"
+
+
+@pytest.mark.parametrize("device", ["cuda:1", "cuda:x", "mps"])
+def test_a_device_that_is_not_there_is_told_with_those_that_are(device: str, tmp_path: Path) -> None:
+    with fake_gpus(tmp_path, total=[8000]):
+        assert memory.missing(device) == (
+            f"There is no device '{device}' here; set HUGGINGGPT_DEVICE to another one (auto, cpu, cuda:0)."
+        )
+        assert [memory.missing(one) for one in ("auto", "cpu", "cuda", "cuda:0")] == [None] * 4
+
+
+async def test_a_call_that_lacks_memory_ends_its_process_and_has_the_next_one_run_alone(
+    megabytes: Callable[[int], None],
+) -> None:
+    megabytes(1000)
+    beside, first = await call("beside", do.pid), await call("a", do.pid)
+    with pytest.raises(TransientError, match=r"^a ran out of memory on cpu beside .*HUGGINGGPT_MEMORY_GB"):
+        await call("a", do.exhaust)
+    assert gone(first)
+    assert await alive("beside") == ["beside"]
+    assert await call("a", do.pid) != first
+    assert gone(beside)
+    with pytest.raises(
+        ModelError, match=r"^a needs more memory than is free on cpu: .*HUGGINGGPT_DEVICE"
+    ) as told:
+        await call("a", do.exhaust)
+    assert not isinstance(told.value, TransientError)
+
+
+@pytest.mark.parametrize(
+    ("error", "lacked"),
+    [
+        (RuntimeError("CUDA out of memory. Tried to allocate 20.00 GiB."), True),
+        (RuntimeError("MPS backend out of memory"), True),
+        (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried 1 byte"), True),
+        (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"), True),
+        (MemoryError(), True),
+        (RuntimeError("CUDA error: device-side assert triggered"), False),
+        (None, False),
+    ],
+)
+def test_lack_of_memory_is_told_from_other_errors(error: Exception | None, lacked: bool) -> None:
+    assert ran_out(error) == lacked
+    wrapped = ModelError("This model cannot be loaded.")
+    wrapped.__cause__ = error
+    assert ran_out(wrapped) == lacked

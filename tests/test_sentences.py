@@ -20,15 +20,13 @@ pytest.importorskip("sentence_transformers")
 WORDS = ["tea", "coffee", "I", "like", "love", "rain"]
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A BERT without layers, mean pooling, and a dense layer that makes 8 numbers."""
+def saved(root: Path) -> Path:
+    """Save a BERT without layers, mean pooling, and a dense layer that makes 8 numbers."""
     import torch
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.sentence_transformer.modules import Dense, Pooling, Transformer
     from transformers import BertConfig, BertModel
 
-    root = tmp_path_factory.mktemp("sentences")
     torch.manual_seed(0)
     config = BertConfig(
         vocab_size=len(WORDS) + 4,
@@ -42,6 +40,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     layers = [Transformer(str(root / "bert")), Pooling(16), Dense(16, 8)]
     SentenceTransformer(modules=layers, device="cpu").save_pretrained(str(root / "model"))
     return root / "model"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return saved(tmp_path_factory.mktemp("sentences"))
 
 
 def do(task: str, model: Path | None, **inputs: str) -> Draft:

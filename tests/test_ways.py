@@ -20,6 +20,7 @@ from tools.experts.engine import Engine
 from tools.experts.engines import ENGINES
 from tools.experts.run import run
 from tools.models import Model, Way, find, registry
+from tools.settings import settings
 
 ID, TASK = "a/model", "image-classification"
 SCORES = [{"label": "cat", "score": 0.75}]
@@ -65,6 +66,18 @@ async def test_a_trace_tells_where_a_model_ran(image: str) -> None:
             await run(TASK, model(*ways), {"image": image}, store=store(), timeout=20)
     assert here.metadata == {"engine": "failing", "device": "cpu"}
     assert there.metadata == {"engine": "provider", "provider": "hf-inference"}
+
+
+async def test_an_engine_without_a_gpu_has_one_worker_whatever_the_device(image: str) -> None:
+    ENGINES["works"] = Engine(module="toy_engine", requires="json", extra="embedded")
+    workers._workers.clear()
+    try:
+        for device in ("auto", "cpu", "cuda:1"):
+            way = Way(engine="works", device=device)
+            await run("image-to-image", model(way), {"image": image}, store=store(), timeout=20)
+    finally:
+        del ENGINES["works"]
+    assert list(workers._workers) == [ID]
 
 
 async def test_what_fails_at_providers_runs_here(server: HubServer, image: str) -> None:
@@ -117,6 +130,8 @@ async def test_an_input_of_no_use_is_not_tried_elsewhere(server: HubServer, imag
 
 def test_models_of_a_task_on_the_command_line(server: HubServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("HUGGINGGPT_DEVICE", "cpu")
+    settings.cache_clear()
     about: dict[str, Any] = {
         "library_name": "transformers",
         "tags": ["safetensors", "license:mit"],

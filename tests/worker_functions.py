@@ -7,7 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-from tools.errors import InputError
+from tools.errors import InputError, ModelError
 from tools.experts.processes import threads
 
 
@@ -57,6 +57,13 @@ def refuse() -> None:
 
 def fail() -> None:
     raise StrangeError(7, "no such layer")
+
+
+def exhaust() -> None:
+    try:
+        raise RuntimeError("CUDA out of memory. Tried to allocate 20.00 GiB.")
+    except RuntimeError as error:
+        raise ModelError("This model cannot be loaded.") from error
 
 
 def leave() -> None:

@@ -2,14 +2,14 @@
 
 import os
 import platform
-import shutil
-import subprocess
 import sys
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
 import psutil
 
+from tools import gpus
 from tools.settings import settings
 
 SHARE = 0.7
@@ -29,7 +29,7 @@ def budget(device: str = "auto") -> int:
     if (set_to := settings().memory_gb) is not None:
         return int(set_to * 1e9)
     where = place(device)
-    return int(SHARE * (_gpu(where, _gpus()) if where.startswith("cuda") else machine()))
+    return int(SHARE * (_gpu(where, gpus.sizes()) if where.startswith("cuda") else machine()))
 
 
 def room(device: str, held: int) -> int:
@@ -45,7 +45,7 @@ def room(device: str, held: int) -> int:
     """
     if (set_to := settings().memory_gb) is not None:
         return int(set_to * 1e9)
-    free = _gpu(device, _asked("memory.free")) if device.startswith("cuda") else _free()
+    free = _gpu(device, gpus.free()) if device.startswith("cuda") else _free()
     return int(SHARE * (free + held))
 
 
@@ -55,9 +55,21 @@ def place(device: str) -> str:
     Args:
         device: `auto` for the best there is, or a device of torch.
     """
-    if device == "auto":
-        return "cuda:0" if _gpus() else "mps" if _has_mps() else "cpu"
-    return "cuda:0" if device == "cuda" else device
+    kind, _, number = device.partition(":")
+    if kind == "auto":
+        return "cuda:0" if gpus.sizes() else "mps" if _has_mps() else "cpu"
+    return f"cuda:{number or 0}" if kind == "cuda" else kind
+
+
+def missing(device: str) -> str | None:
+    """Return that there is no such device here, as a sentence; None when there is, or when only torch can tell."""
+    kind = (where := place(device)).partition(":")[0]
+    there = {"cuda": bool(_gpu(where, gpus.sizes())), "mps": _has_mps()}
+    if there.get(kind, True):
+        return None
+    numbered = (f"cuda:{number}" for number in range(len(gpus.sizes())))
+    here = ", ".join(["auto", "cpu", *numbered, *(["mps"] if _has_mps() else [])])
+    return f"There is no device {device!r} here; set HUGGINGGPT_DEVICE to another one ({here})."
 
 
 def on_gpu(device: str) -> bool:
@@ -105,24 +117,7 @@ def _has_mps() -> bool:
     return sys.platform == "darwin" and platform.machine() == "arm64"
 
 
-def _gpu(device: str, each: tuple[int, ...]) -> int:
+def _gpu(device: str, each: Sequence[int]) -> int:
     """Return the entry of a device such as `cuda:1`; 0 when there is none."""
-    number = int(device.partition(":")[2] or 0)
-    return each[number] if number < len(each) else 0
-
-
-@cache
-def _gpus() -> tuple[int, ...]:
-    """Return the bytes of each NVIDIA GPU's memory, as their driver tells."""
-    return _asked("memory.total")
-
-
-def _asked(what: str) -> tuple[int, ...]:
-    if (program := shutil.which("nvidia-smi")) is None:
-        return ()
-    query = [program, f"--query-gpu={what}", "--format=csv,noheader,nounits"]
-    try:
-        told = subprocess.run(query, capture_output=True, text=True, timeout=10, check=True)  # noqa: S603
-        return tuple(int(line) << 20 for line in told.stdout.split())
-    except (OSError, subprocess.SubprocessError, ValueError):
-        return ()
+    number = device.partition(":")[2] or "0"
+    return each[int(number)] if number.isdecimal() and int(number) < len(each) else 0

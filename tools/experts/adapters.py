@@ -35,8 +35,6 @@ def merged(model: Any, folder: Path) -> Any:
         )
     if not (folder / WEIGHTS).is_file():
         raise ModelError(f"This adapter has no {WEIGHTS}; no other format is loaded.")
-    return (
-        import_module("peft")
-        .PeftModel.from_pretrained(model, str(folder), use_safetensors=True)
-        .merge_and_unload()
-    )
+    # Left alone, peft would load it to the first GPU, wherever the model is.
+    options = {"use_safetensors": True, "torch_device": str(model.device)}
+    return import_module("peft").PeftModel.from_pretrained(model, str(folder), **options).merge_and_unload()

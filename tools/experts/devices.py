@@ -4,8 +4,12 @@ from functools import cache
 from typing import Any
 
 from tools.errors import SetupError
+from tools.experts.held import ran_out
+from tools.memory import missing
 
 AUTO = "auto"
+HALF = {"cuda": "bfloat16", "mps": "float16"}
+"""Half precision by type of device; others compute in single precision."""
 
 
 @cache
@@ -29,9 +33,11 @@ def device_for(asked: str = AUTO) -> Any:
         device = torch.device(asked)
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise SetupError(
-            f"There is no device {asked!r} here; set HUGGINGGPT_DEVICE to another one."
-        ) from error
+        if ran_out(error):
+            raise
+        line = str(error).partition("\n")[0]
+        unusable = f"The device {asked!r} cannot be used: {line}; set HUGGINGGPT_DEVICE to another one."
+        raise SetupError(missing(asked) or unusable) from error
     return device
 
 
@@ -54,6 +60,7 @@ def dtype_for(device: Any) -> Any:
     """
     import torch
 
-    if device.type == "cuda":
-        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
-    return torch.float16 if device.type == "mps" else torch.float32
+    # GPUs before Ampere have no bfloat16 of their own: they would compute it in steps, many times slower.
+    if device.type == "cuda" and torch.cuda.get_device_capability(device) < (8, 0):
+        return torch.float16
+    return getattr(torch, HALF.get(device.type, "float32"))

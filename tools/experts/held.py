@@ -1,9 +1,12 @@
-"""How much memory a worker process holds."""
+"""How much memory a worker process holds, and whether it lacked some."""
 
+import re
 import sys
 
-CONTEXT = 500_000_000
-"""Bytes that CUDA takes on a GPU for a process beside what torch allocates."""
+CONTEXT = 550_000_000
+"""Bytes that CUDA takes on a GPU for a process beside what torch allocates, as measured on an H200."""
+_FULL = re.compile(r"out of memory|can't allocate memory|ALLOC(ATION)?_FAILED")
+"""What torch and the libraries of CUDA say when a device's memory is full."""
 
 
 def held_here() -> dict[str, int]:
@@ -22,3 +25,12 @@ def held_here() -> dict[str, int]:
     if torch and torch.backends.mps.is_available() and (taken := torch.mps.driver_allocated_memory()):
         held["mps"] = taken
     return held
+
+
+def ran_out(error: BaseException | None) -> bool:
+    """Tell whether an error, or one that it came from, is that there was too little memory."""
+    while error is not None:
+        if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and _FULL.search(str(error))):
+            return True
+        error = error.__cause__ or error.__context__
+    return False

@@ -1,6 +1,7 @@
 """How calls in worker processes end: with a result, or with an error that becomes one of ours."""
 
 import asyncio
+import os
 import signal
 from collections.abc import Callable, Mapping
 from concurrent.futures.process import BrokenProcessPool
@@ -11,11 +12,13 @@ from pebble import ProcessExpired
 
 from tools.errors import HuggingGPTError, ModelError, TimeLimitError, TransientError
 from tools.experts import processes
-from tools.experts.held import held_here
+from tools.experts.held import held_here, ran_out
 
 R = TypeVar("R")
 KILLED = (-signal.SIGKILL, -signal.SIGTERM)
 """Exit codes of processes that were ended from outside, as by the kernel when memory runs out."""
+EXHAUSTED = 77
+"""Exit code of a process whose call lacked memory."""
 
 
 def survived(future: "asyncio.Future[Any]") -> bool:
@@ -23,6 +26,12 @@ def survived(future: "asyncio.Future[Any]") -> bool:
     if not future.done() or future.cancelled():
         return False
     return future.exception() is None or isinstance(future.exception(), HuggingGPTError)
+
+
+def exhausted(future: "asyncio.Future[Any]") -> bool:
+    """Tell whether a call that is over lacked memory."""
+    error = None if future.cancelled() else future.exception()
+    return isinstance(error, ProcessExpired) and error.exitcode == EXHAUSTED
 
 
 def problem(key: str, future: "asyncio.Future[Any]", timeout: float | None) -> HuggingGPTError | None:
@@ -63,6 +72,9 @@ class _Failures:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if ran_out(error):
+            # Only its end gives back all that a process holds on a GPU: torch keeps what it once had.
+            os._exit(EXHAUSTED)
         if isinstance(error, Exception) and not isinstance(error, HuggingGPTError):
             raise _failure(self.key, error) from error
 

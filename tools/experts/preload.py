@@ -15,6 +15,8 @@ LIBRARY_SETTINGS = {
     # Threads that wait for each other sleep. Spinning, two models on two cores are many times slower than one by one.
     "OMP_WAIT_POLICY": "passive",
     "OPENBLAS_NUM_THREADS": "1",
+    # GPUs have the numbers that nvidia-smi gives them; by default the fastest one would be the first.
+    "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
 }
 """Environment of workers: libraries show nothing, fetch nothing and start no threads beyond their share."""
 

@@ -81,11 +81,12 @@ def _joined(model: Model, errors: Sequence[ModelError | SetupError]) -> ModelErr
 async def _in_worker(model: Model, way: Way, job: Job, timeout: float | None) -> Draft:
     folder = await asyncio.to_thread(place.of_way, way)
     base = await asyncio.to_thread(place.of_base, way)
-    ready = job.model_copy(update={"model": folder, "base": base})
-    key = model.id if job.device == AUTO else f"{model.id} on {job.device}"
     engine = ENGINES[way.engine]
     device = await asyncio.to_thread(memory.place, job.device) if engine.gpu else resources.CPU
     note(device=device)
+    usual = job.device == AUTO or not engine.gpu
+    key = model.id if usual else f"{model.id} on {device}"
+    ready = job.model_copy(update={"model": folder, "base": base, "device": AUTO if usual else device})
     needs = workers.Needs(model.size or 0, device)
     return await workers.call(key, run_job, engine, ready, timeout=timeout, needs=needs)
 

@@ -16,9 +16,9 @@ from typing import Any, NamedTuple, TypeVar
 from pebble import CONSTS, ProcessPool
 
 from tools import memory
-from tools.errors import TransientError
+from tools.errors import ModelError, TransientError
 from tools.experts import processes
-from tools.experts.outcomes import measured, problem, survived
+from tools.experts.outcomes import exhausted, measured, problem, survived
 from tools.experts.resources import CPU, Claim, Holder, Resources
 
 R = TypeVar("R")
@@ -70,7 +70,7 @@ async def call(
     Raises:
         HuggingGPTError: What the function raised itself.
         TransientError: It took longer than `timeout`, or the worker was ended from outside.
-        ModelError: The worker crashed, or the function raised any other exception.
+        ModelError: The worker crashed, its device has too little memory, or the function raised any other exception.
     """
     worker = _worker(key, needs)
     if not worker.held:
@@ -211,6 +211,8 @@ def _close(pools: list[ProcessPool]) -> None:
 
 def _result(worker: Holder, future: "asyncio.Future[Any]", timeout: float | None) -> Any:
     """Return what a call returned, noting what its worker holds now; or raise an error of ours."""
+    if exhausted(future):
+        raise _lacked_memory(worker)
     if error := problem(worker.key, future, timeout):
         raise error
     result, held = future.result()
@@ -218,3 +220,20 @@ def _result(worker: Holder, future: "asyncio.Future[Any]", timeout: float | None
         if worker.held:
             worker.held, worker.size = held, held.get(worker.device, 0)
     return result
+
+
+def _lacked_memory(worker: Holder) -> ModelError:
+    """Return the error of a call that lacked memory, and have all others leave the device for the next one."""
+    device = worker.device
+    with _mutex:
+        shared = _resources.held(device) > 0
+        worker.size = max(worker.size, _resources.limits.get(device, 0))
+    if shared:
+        return TransientError(
+            f"{worker.key} ran out of memory on {device} beside other models, which leave before it runs again; "
+            "a lower HUGGINGGPT_MEMORY_GB keeps fewer of them there."
+        )
+    return ModelError(
+        f"{worker.key} needs more memory than is free on {device}: choose a smaller model, or set HUGGINGGPT_DEVICE "
+        "to another device."
+    )

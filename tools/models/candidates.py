@@ -9,7 +9,7 @@ from tools import hub
 from tools.chat import EMBEDDED
 from tools.experts.provider_tasks import ADAPTERS
 from tools.models.cached import cached_models, folder_of
-from tools.models.fit import engine_for, license_obstacle, missing_library
+from tools.models.fit import engine_for, license_obstacle, unusable
 from tools.models.folders import Found, inspect
 from tools.models.model import Mode, Model, Source, Way
 from tools.models.online import by_id, online_models
@@ -73,7 +73,7 @@ def _known(task: str, chat: str, device: str) -> Iterator[Model]:
     yield from (model for model in embedded_models() if task in model.tasks)
     cached = cached_models()
     yield from online_models(task, device, {id_: folder for id_, (folder, _) in cached.items()})
-    yield from (_cached(task, id_, *each) for id_, each in cached.items() if task in each[1].tasks)
+    yield from (_cached(task, id_, *each, device) for id_, each in cached.items() if task in each[1].tasks)
 
 
 def _availability(model: Model) -> tuple[bool, int, int]:
@@ -94,27 +94,27 @@ def _find(task: str, id_: str, device: str) -> Model | None:
     if not HUB_ID.fullmatch(id_):
         return chat_expert(task, id_)
     folder = folder_of(id_)
-    return by_id(task, id_, device, folder) or _unlisted(task, id_, folder)
+    return by_id(task, id_, device, folder) or _unlisted(task, id_, folder, device)
 
 
-def _unlisted(task: str, id_: str, folder: Path | None) -> Model | None:
+def _unlisted(task: str, id_: str, folder: Path | None, device: str) -> Model | None:
     """Return a model that the Hub cannot be asked about: as it is in the cache, or as a provider may have it."""
     if folder and (kind := inspect(folder)):
-        return _cached(task, id_, folder, kind)
+        return _cached(task, id_, folder, kind, device)
     if task not in ADAPTERS or hub.trouble() is None:
         return None
     way = Way(engine="provider", local=False)
     return Model(id=id_, tasks=(task,), about="A model of the Hugging Face Hub.", source="hub", ways=(way,))
 
 
-def _cached(task: str, id_: str, folder: Path, kind: Found) -> Model:
+def _cached(task: str, id_: str, folder: Path, kind: Found, device: str) -> Model:
     about = f"A {kind.library} model in the Hugging Face cache of this machine."
     model = Model(id=id_, tasks=(task,), about=about, source="cache")
-    return _in_folder(model, kind, Way(engine="", folder=folder))
+    return _in_folder(model, kind, Way(engine="", folder=folder), device)
 
 
 def _registered(entry: Entry, task: str, device: str) -> Model:
-    """Return a model of the registry; what the user names is not filtered, but for missing libraries."""
+    """Return a model of the registry; what the user names is not filtered, but for what is missing here."""
     model = Model(id=entry.id, tasks=(task,), about=entry.about, source="registry", license=entry.license)
     if entry.url:
         return model.model_copy(update={"ways": (Way(engine="endpoint", local=False, url=entry.url),)})
@@ -131,15 +131,15 @@ def _registered(entry: Entry, task: str, device: str) -> Model:
         return model.model_copy(update={"ways": ways, "obstacles": obstacles})
     if (kind := inspect(folder)) is None:
         return model.model_copy(update={"obstacles": (f"{folder} holds no model that can be loaded.",)})
-    return _in_folder(model, kind, Way(engine="", folder=folder, base=entry.base))
+    return _in_folder(model, kind, Way(engine="", folder=folder, base=entry.base), device)
 
 
-def _in_folder(model: Model, kind: Found, way: Way) -> Model:
+def _in_folder(model: Model, kind: Found, way: Way, device: str) -> Model:
     """Return a model with the way to run it from a folder, or with what is missing for it."""
     task = model.tasks[0]
     engine = engine_for(task, kind.library)
     lacking = (
-        missing_library(engine) if engine else f"No engine here does {task} with models for {kind.library}."
+        unusable(engine, device) if engine else f"No engine here does {task} with models for {kind.library}."
     )
     if engine is None or lacking:
         return model.model_copy(update={"size": kind.size, "obstacles": (lacking,)})

@@ -6,7 +6,7 @@ from importlib.util import find_spec
 
 from tools.experts.engines import ENGINES
 from tools.hub import HubModel
-from tools.memory import budget, on_gpu
+from tools.memory import budget, missing, on_gpu
 from tools.settings import settings
 
 OVERHEAD = 1.2
@@ -47,6 +47,11 @@ def missing_library(engine: str) -> str | None:
     return f"It needs the {row.requires} library: {row.install}."
 
 
+def unusable(engine: str, device: str) -> str | None:
+    """Return why an engine cannot run on a device: its library or the device is missing; None when it can."""
+    return missing_library(engine) or (missing(device) if ENGINES[engine].gpu else None)
+
+
 def obstacle(case: Case) -> str | None:
     """Return the first reason why a model cannot run here, as a sentence; None when it can."""
     return next((reason for check in CHECKS if (reason := check(case))), None)
@@ -58,7 +63,7 @@ def _engine(case: Case) -> str | None:
         return (
             f"No engine here does {case.task} with models for {case.model.library or 'an unnamed library'}."
         )
-    return missing_library(engine)
+    return unusable(engine, case.device)
 
 
 def _code(case: Case) -> str | None:

@@ -13,6 +13,8 @@ from tools.experts.devices import AUTO, device_for, dtype_for
 INDEX = "model_index.json"
 """The file that names a pipeline's class and those of its parts."""
 SAFE = {"use_safetensors": True, "local_files_only": True, "trust_remote_code": False}
+SINGLE = ("LDMSuperResolutionPipeline",)
+"""Pipelines that run in single precision everywhere: they make arrays of NumPy, which has no bfloat16."""
 ROOM = 0.7
 """Share of the free GPU memory that weights may take; the rest is for the computation."""
 
@@ -36,12 +38,14 @@ def load(folder: Path, device: str = AUTO, adapter: Path | None = None) -> Any:
         ModelError: The folder holds no pipeline, or one with classes that are not of diffusers or transformers.
         SetupError: The library for adapters is missing.
     """
+    import torch
     from diffusers import DiffusionPipeline
 
-    check(folder)
+    single = check(folder) in SINGLE
     quiet()
     where = device_for(device)
-    pipe = DiffusionPipeline.from_pretrained(folder, dtype=dtype_for(where), variant=variant(folder), **SAFE)
+    dtype = torch.float32 if single else dtype_for(where)
+    pipe = DiffusionPipeline.from_pretrained(folder, dtype=dtype, variant=variant(folder), **SAFE)
     if adapter:
         _adapt(pipe, adapter)
     return placed(pipe, where)
@@ -53,8 +57,11 @@ def _adapt(pipe: Any, adapter: Path) -> None:
     pipe.load_lora_weights(adapter, use_safetensors=True, local_files_only=True)
 
 
-def check(folder: Path) -> None:
+def check(folder: Path) -> str:
     """Make sure that a folder's pipeline and its parts are classes of diffusers and transformers.
+
+    Returns:
+        The name of the pipeline's class.
 
     Raises:
         ModelError: It is no pipeline, or names other classes.
@@ -72,6 +79,7 @@ def check(folder: Path) -> None:
     libraries = {str(part[0]) for part in parts.values() if isinstance(part, list) and part and part[0]}
     if foreign := sorted(library for library in libraries if not _is_known(library)):
         raise ModelError(f"{folder.name} needs code that is not of diffusers or transformers: {foreign[0]}.")
+    return str(name)
 
 
 def _is_known(library: str) -> bool:

@@ -32,8 +32,6 @@ def depth(job: Job) -> Draft:
     # Its post-processing resizes with torchvision only (transformers 5.23).
     if kind == "zoedepth" and find_spec("torchvision") is None:
         raise missing("torchvision")
-    # The pipeline makes arrays of NumPy, which has no bfloat16.
-    pipe.model.float()
     image = picture(job.inputs["image"])
     values = pipe(image)["predicted_depth"].numpy()
     metric = kind in METRIC or getattr(pipe.model.config, "depth_estimation_type", None) == "metric"

@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from tools.errors import ModelError, SetupError
+from tools.errors import HuggingGPTError, ModelError, SetupError
 from tools.experts.adapters import is_adapter, merged
 from tools.experts.devices import AUTO, device_for, dtype_for
 from tools.experts.engine import Job
@@ -23,8 +23,10 @@ UNLOADABLE = (OSError, ValueError, KeyError, RuntimeError, AttributeError, TypeE
 """What transformers raises for files that are incomplete or do not fit together."""
 HEADLESS = ("feature-extraction", "image-feature-extraction")
 """Pipelines that need no trained head."""
-SINGLE = ("text-to-audio",)
-"""Pipelines that run in single precision everywhere: rounding to half precision can be heard."""
+SPOKEN = "text-to-audio"
+SINGLE = (SPOKEN, "depth-estimation", "table-question-answering")
+"""Pipelines that run in single precision everywhere: rounding to half precision can be heard, and those of depth and
+of TAPAS make arrays of NumPy, which has no bfloat16."""
 SPECTROGRAMS = ("speecht5", "fastspeech2_conformer")
 """Kinds of model that make spectrograms, which a vocoder turns into sound."""
 VOCODERS = ("SpeechT5HifiGan", "FastSpeech2ConformerHifiGan")
@@ -99,6 +101,8 @@ def explained() -> Iterator[None]:
 
     try:
         yield
+    except HuggingGPTError:
+        raise
     except (ImportError, *UNLOADABLE, SafetensorError) as error:
         if needed := _NEEDED.search(str(error)):
             raise missing(needed[1] or needed[2]) from error
@@ -139,7 +143,7 @@ def _base(base: Path | None) -> Path:
 def _needs_vocoder(pipeline_task: str, folder: Path) -> bool:
     from transformers import AutoConfig
 
-    return pipeline_task in SINGLE and AutoConfig.from_pretrained(folder).model_type in SPECTROGRAMS
+    return pipeline_task == SPOKEN and AutoConfig.from_pretrained(folder).model_type in SPECTROGRAMS
 
 
 def _vocoder(folder: Path | None) -> Any:
