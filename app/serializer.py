@@ -11,15 +11,15 @@ from typing import Any, get_args
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from pydantic import BaseModel
 
-from graph.state import State
+from graph.state import Request, State
 
 
 def serializer() -> JsonPlusSerializer:
     """Return the serializer of all checkpoints; of a type that it does not know it gives the plain values."""
     fields = State.model_fields.values()
-    return JsonPlusSerializer(
-        allowed_msgpack_modules=[type_ for field in fields for type_ in _models(field.annotation)]
-    )
+    types = (type_ for field in fields for type_ in _models(field.annotation))
+    # The first checkpoint of a run holds what it was given.
+    return JsonPlusSerializer(allowed_msgpack_modules=[Request, *types])
 
 
 def _models(annotation: Any) -> Iterator[type[BaseModel]]:
