@@ -6,6 +6,8 @@ from dataclasses import replace
 
 from graph.planners import retrieval_arguments as arguments
 from graph.planners.retrieval_clauses import Clause, Request
+from graph.planners.retrieval_following import CREATES, MAKERS, kind_followed
+from graph.planners.retrieval_guides import Guide, guide, kind_of
 from graph.planners.retrieval_matching import Pick
 from graph.planners.retrieval_results import ANSWERS
 from graph.planners.retrieval_steps import Earlier, Fill, Step, Steps
@@ -30,6 +32,7 @@ MANY = re.compile(
 SUMMARY = re.compile(r"\b(?:the|its|a|your)(?: short| brief)? summary\b", re.I)
 FIRST = re.compile(r"\b(original|source|input|given|uploaded|attached|provided)\b", re.I)
 """Says that the file is meant rather than what was made from it."""
+CONTENT = re.compile(r"\b(?:contents?|subjects?|objects) (?:of|in|from)\b", re.I)
 READERS: Mapping[Media, str] = {"audio": "automatic-speech-recognition", "image": "image-to-text"}
 """What turns a file into text when a task wants text and there is only the file."""
 FILE_WORDS: Mapping[Media, str] = {
@@ -133,9 +136,35 @@ class Linker:
         return any(self.steps.row_of(source) == row for source in sources)
 
     def _fills(self, row: TaskRow, slot: Slot, clause: Clause) -> list[Fill]:
+        kind, found = kind_followed(row), guide(clause)
+        if kind and found and slot.media == "image":
+            return self._condition(kind, found, clause)
+        if kind and found:
+            return self._shown(row, found, clause)
         if slot.media != "text":
             return self._medium(slot.media, clause)
         return self.texts.fillers().get(slot.name, self.texts.about)(row, clause)
+
+    def _condition(self, kind: str, found: Guide, clause: Clause) -> list[Fill]:
+        """Return the condition image that a picture is to follow; where there is none, it is made first."""
+        row = self.rows.get(MAKERS[kind])
+        named = tuple(file for file in clause.files if file.name in found.said)
+        if row and not named and (made := self.steps.latest({row.name})):
+            return made
+        if own := [file for file in named or self.files if kind_of(file) == kind]:
+            return [Fill(own[-1].ref)]
+        source = self._medium("image", replace(clause, files=named))
+        if row is None or found.is_image or not source:
+            return source
+        return self.steps.put(row, clause, {row.slots[0].name: source})
+
+    def _shown(self, row: TaskRow, found: Guide, clause: Clause) -> list[Fill]:
+        """Return what a picture that follows another is to show: what is said, or what a further picture shows."""
+        others = tuple(file for file in clause.files if file.name not in found.said)
+        if others and CONTENT.search(found.rest):
+            return self._read_first(replace(clause, files=others))
+        said = CREATES.sub("", found.rest)
+        return self.texts.fillers()["text"](row, replace(clause, text=said)) or [Fill(said)]
 
     def _read_first(self, clause: Clause) -> list[Fill]:
         """Add the task that turns a recording or a page into text."""
