@@ -196,11 +196,37 @@ PLANS = [
     (
         "p.jpg",
         "Please generate an image where a girl is reading a book, and her pose is the same as the boy in the image "
-        "p.jpg, then describe the new image",
+        "p.jpg, then describe the new image with your voice",
         [
             "openpose-control(image=p.jpg)",
             "openpose-text-to-image(image=<0>, text=a girl is reading a book)",
             "image-to-text(image=<1>)",
+            "text-to-speech(text=<2>)",
+        ],
+    ),
+    (
+        "p.jpg",
+        "first generate a HED image of p.jpg, then based on the hed image and a prompt: a girl is reading a book, "
+        "create a new image as response",
+        ["hed-control(image=p.jpg)", "hed-text-to-image(image=<0>, text=a girl is reading a book)"],
+    ),
+    (
+        "p.jpg",
+        "Make a depth map and an edge map of p.jpg",
+        ["depth-estimation(image=p.jpg)", "canny-control(image=p.jpg)"],
+    ),
+    (
+        "a.jpg b.png c.jpg",
+        "Give you some pictures a.jpg, b.png, c.jpg, help me count the number of sheep?",
+        [f"object-detection(image={name})" for name in ("a.jpg", "b.png", "c.jpg")],
+    ),
+    (
+        "p.jpg",
+        "Describe the photo in German, out loud",
+        [
+            "image-to-text(image=p.jpg)",
+            "translation(text=<0>, target_language=German)",
+            "text-to-speech(text=<1>)",
         ],
     ),
     (

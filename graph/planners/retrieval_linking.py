@@ -25,6 +25,7 @@ REPEATABLE = (
     *("translation", "text-generation", "conversational", "image-to-image", "table-question-answering"),
 )
 """Tasks that make sense on their own output."""
+ALOUD = re.compile(r"\b(?:(?:with|in|using) your (?:own )?voice|by voice|aloud|out loud)\b", re.I)
 MANY = re.compile(
     r"\b(both|all|each|every|them|these|those|two|three|four|images|photos|pictures|recordings|files|pages|videos)\b",
     re.I,
@@ -114,13 +115,18 @@ class Linker:
         if row.name == "text-to-speech":
             filled["text"] = self._translated(clause, filled["text"])
         if row.name in REPEATABLE or not self._feeds_itself(row, filled):
-            outputs = self.steps.put(row, clause, filled)
-            self._translate(row, clause, outputs)
+            outputs = self._translate(row, clause, self.steps.put(row, clause, filled))
+            self._speak(row, clause, outputs)
 
-    def _translate(self, row: TaskRow, clause: Clause, outputs: Sequence[Fill]) -> None:
-        """Add a translation when a task is asked for in a language."""
-        if row.name in TRANSLATABLE:
-            self._translated(clause, outputs)
+    def _translate(self, row: TaskRow, clause: Clause, outputs: Sequence[Fill]) -> Sequence[Fill]:
+        """Add a translation when a task is asked for in a language; return what is left in the end."""
+        return self._translated(clause, outputs) if row.name in TRANSLATABLE else outputs
+
+    def _speak(self, row: TaskRow, clause: Clause, outputs: Sequence[Fill]) -> None:
+        """Add speech when a task that makes text is asked for aloud: `describe it with your voice`."""
+        speech = self.rows.get("text-to-speech")
+        if speech and row.makes[0] == "text" and ALOUD.search(clause.text):
+            self.steps.put(speech, clause, {"text": outputs})
 
     def _translated(self, clause: Clause, texts: Sequence[Fill]) -> list[Fill]:
         """Return texts in the language that a clause names: `read it aloud in French`."""
@@ -188,4 +194,6 @@ class Linker:
         files = [file for file in self.files if file.media == medium]
         named = [file for file in self.request.files if file.media == medium]
         meant = named or files
-        return [Fill(file.ref) for file in (meant if MANY.search(clause.text) else meant[-1:])]
+        told = [part.text for part in self.request.clauses if part.files and not part.plain]
+        several = any(MANY.search(text) for text in (clause.text, *told))
+        return [Fill(file.ref) for file in (meant if several else meant[-1:])]
