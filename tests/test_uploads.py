@@ -4,9 +4,12 @@ import asyncio
 import base64
 import io
 import json
+import socket
+import tempfile
 from collections.abc import Callable, Iterator
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Thread
 from typing import Any
 
@@ -191,6 +194,20 @@ async def test_base64_is_decoded_in_pieces(monkeypatch: pytest.MonkeyPatch) -> N
     assert await asyncio.to_thread(path.read_bytes) == PNG
     with pytest.raises(InputError, match="not valid base64"):
         await taken({"type": "image", "base64": PNG64.rstrip("=")[:-1]})
+
+
+async def test_nobody_waits_for_the_other_files_when_one_cannot_be_used(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("HUGGINGGPT_ALLOW_PRIVATE_URLS", "1")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    settings.cache_clear()
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = {"type": "image", "url": f"http://127.0.0.1:{silent.getsockname()[1]}/cat.png"}
+        with pytest.raises(InputError, match="Part 3 of the message"):
+            async with asyncio.timeout(10):
+                await taken(address, {"type": "image", "base64": "no base64!"}, address)
+    assert await asyncio.to_thread(lambda: list(tmp_path.iterdir())) == [], "what was fetched is thrown away"
 
 
 async def test_what_a_client_says_of_an_artifact_is_not_believed() -> None:
