@@ -32,6 +32,7 @@ def clauses(request: str, *names: str) -> list[Clause]:
         ("Paint a forest guided by the edge map at night", "canny", "Paint a forest at night"),
         ("Draw a knight in the same pose as the man in p.png", "openpose", "Draw a knight"),
         ("Draw a cat, and its pose is the same as the dog's", "openpose", "Draw a cat"),
+        ("Draw Superman posing like the man in p.png", "openpose", "Draw Superman"),
         ("Make a hall with the same depth", "depth", "Make a hall"),
         (
             "Draw a village that follows the segmentation in the style of Klee",

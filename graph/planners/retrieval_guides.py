@@ -20,7 +20,7 @@ NOUNS: tuple[tuple[str, tuple[str, ...]], ...] = (
     (r"segment(?:s|ation)?|regions", ("seg",)),
     (r"depth(?! of field)", ("depth",)),
     (r"normals?|surface orientation", ("normal",)),
-    (r"openpose|poses?|postures?|stance|skeletons?|key ?points", ("openpose",)),
+    (r"openpose|poses?|posing|posed|postures?|stance|skeletons?|key ?points", ("openpose",)),
     (r"layout|composition|structure|arrangement", ANY),
 )
 """Words for what is followed, and the kinds of condition images they may mean, the usual one first."""
@@ -48,6 +48,7 @@ NAMES = [
         rf"(?:[\w'-]+\s+){{0,2}}?{NOUN}(?!\s+of\s+an?\s){TAIL}",
         rf",?\s*\b(?:(?:where|whose|and)\s+)*(?:{THE}\s+)?{NOUN}\s+(?:is|are|(?:must|should) be)\s+(?:exactly\s+)?"
         rf"(?:the same|like|identical|that of)\b[^,]*",
+        r",?\s*\b(?P<noun>posing|posed)\s+(?:exactly\s+)?(?:like|as|the same)\b[^,]*",
     )
 ]
 """Name what is followed."""
