@@ -25,6 +25,7 @@ from app.parts import (
     tasks_table,
     tree,
 )
+from app.streamed import Streamed
 from app.usage import show_usage
 from graph.events import PlanEvent
 from graph.files import files_of
@@ -53,7 +54,7 @@ class View:
     _downloads: dict[str, tuple[int, int]] = field(default_factory=dict)
     _draft: list[PlanEvent] = field(default_factory=list)
     _live: Live | None = None
-    _answer: str = ""
+    _answer: Streamed = field(default_factory=Streamed)
 
     def __enter__(self) -> "View":
         return self
@@ -92,9 +93,10 @@ class View:
     def end(self, thread: str, state: State) -> None:
         """Show the answer, where it was not shown yet, then what every task made, the files and the thread."""
         self.stop()
-        if self._answer:
+        self._say(self._answer.rest())
+        if self._answer.shown:
             self.console.print()
-        if self.streams and (rest := _rest(answer_of(state), self._answer.strip())):
+        if self.streams and (rest := _rest(answer_of(state), self._answer.shown.strip())):
             self.console.print(f"\n{rest}", markup=False, highlight=False, soft_wrap=True)
         show_texts(self.console, state)
         show_files(self.console, state)
@@ -185,9 +187,10 @@ class View:
         ):
             return
         self.stop()
-        text = str(message.text) if self._answer else f"\n{str(message.text).lstrip()}".rstrip("\n")
+        self._say(self._answer.add(str(message.text)))
+
+    def _say(self, text: str) -> None:
         self.console.print(text, end="", markup=False, highlight=False, soft_wrap=True)
-        self._answer += text
 
     def pause(self) -> None:
         """Take the table away for a question."""

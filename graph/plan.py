@@ -18,6 +18,7 @@ from graph.kept import turn_of
 from graph.owners import check
 from graph.planners import llm, retrieval
 from graph.planners.llm_progress import telling
+from graph.planners.retrieval_following import conditions
 from graph.planners.wire import PlanError
 from graph.references import described, distinct, with_names
 from graph.state import State
@@ -171,7 +172,8 @@ def files_meant(request: str, files: Sequence[Artifact], messages: Sequence[Base
             *(file for file in meant if file.ref not in came),
             *(file for file in usable if file.ref in came),
         ]
-    return list({file.media: file for file in (*usable, *described(request, usable))}.values())
+    told = (*described(request, usable), *conditions(request, usable))
+    return list({file.media: file for file in (*usable, *told)}.values())
 
 
 def earlier_results(messages: Sequence[BaseMessage]) -> list[retrieval.Earlier]:

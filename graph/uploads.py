@@ -44,10 +44,11 @@ class Upload(NamedTuple):
 
 
 async def taken_in(messages: Sequence[AnyMessage]) -> list[AnyMessage]:
-    """Return a conversation in which the user's files are references to artifacts.
+    """Return a conversation in which files are references to artifacts.
 
     Blocks may have the form of LangChain, in both its versions, of OpenAI, Anthropic, Google or Bedrock. A reference
-    that came since the last answer is looked up. Messages that had nothing to change are the same objects.
+    that came since the last answer is looked up. Of messages that are not the user's, which clients may send back
+    whole, only bytes are moved. Messages that had nothing to change are the same objects.
 
     Args:
         messages: The conversation, its last message being the request.
@@ -60,26 +61,26 @@ async def taken_in(messages: Sequence[AnyMessage]) -> list[AnyMessage]:
     answered = max((at for at, item in enumerate(messages) if item.type == "ai"), default=-1)
     return [
         await _message(item, new=at > answered, last=at == len(messages) - 1)
-        if item.type == "human"
-        else item
         for at, item in enumerate(messages)
     ]
 
 
-async def _message(item: HumanMessage, *, new: bool, last: bool) -> AnyMessage:
+async def _message(item: AnyMessage, *, new: bool, last: bool) -> AnyMessage:
     if isinstance(item.content, str):
         return item
     few = asyncio.Semaphore(AT_ONCE)
     try:
         # When one cannot be used, nobody waits for the others.
         async with asyncio.TaskGroup() as group:
-            parts = [
-                group.create_task(_part(part, at, new, last, few)) for at, part in enumerate(item.content, 1)
-            ]
+            taken = {
+                at: group.create_task(_part(part, at, new, last, few))
+                for at, part in enumerate(item.content, 1)
+                if item.type == "human" or await asyncio.to_thread(_holds_bytes, part)
+            }
     except* (InputError, SetupError) as errors:
         first = errors.exceptions[0]
         raise first from None
-    content = [part.result() for part in parts]
+    content = [taken[at].result() if at in taken else part for at, part in enumerate(item.content, 1)]
     return item if content == item.content else item.model_copy(update={"content": content})
 
 
@@ -153,6 +154,14 @@ def _standard(part: dict[str, Any]) -> dict[str, Any]:
         return part
     inner = made.get("value") if made.get("type") == "non_standard" else made
     return {**inner, "type": ALIASES.get(str(inner.get("type")), inner.get("type"))} if inner else part
+
+
+def _holds_bytes(part: Any) -> bool:
+    """Tell whether a part of a message is a file that came with its bytes."""
+    given = _standard(part) if isinstance(part, dict) else {}
+    url = given.get("url") or given.get("image_url")
+    data = given.get("base64") or given.get("data") or (url if str(url).startswith("data:") else None)
+    return given.get("type") in TYPES and isinstance(data, str)
 
 
 def _places(given: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -137,6 +137,53 @@ def test_an_answer_that_was_cut_or_replaced_is_shown_whole(screen: Console) -> N
     assert "All done." in output(screen)
 
 
+ANSWER = "All done."
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        ["<think>Let me see.</think>\n\n", "All ", "done."],
+        ["\n<thi", "nk>Let me", " see.</", "think", ">All done", "."],
+        list("<think>Let me see.</think>All done."),
+        ["<think>Let me see."],
+    ],
+)
+def test_thoughts_are_no_part_of_the_answer_while_it_is_written(pieces: list[str], screen: Console) -> None:
+    with View(screen) as view:
+        play(view, *map(written, pieces))
+        during = output(screen)
+        view.end("t", state())
+    assert during.strip() in ("", ANSWER)
+    assert "Let me see" not in output(screen)
+    assert "think" not in output(screen)
+    assert output(screen).count(ANSWER) == 1
+
+
+def test_an_answer_is_written_as_it_comes_behind_its_thoughts(screen: Console) -> None:
+    with View(screen) as view:
+        play(view, written("<think>Hm.</think>"), written("All "))
+        assert output(screen) == "\nAll "
+
+
+def test_thoughts_without_an_opening_tag_end_before_the_answer(screen: Console) -> None:
+    with View(screen) as view:
+        play(view, written("Let me see.</th"), written("ink>\nAll "), written("done."))
+        view.end("t", state())
+    assert output(screen).startswith("\nLet me see.\nAll done.\n")
+    assert output(screen).count(ANSWER) == 1
+
+
+@pytest.mark.parametrize("answer", ["1 < 2", "1 <", "<b> is bold", "<", "Write <think> before it."])
+def test_what_only_looks_like_a_tag_is_shown(answer: str, screen: Console) -> None:
+    final = state().model_copy(update={"messages": [HumanMessage("Do it."), AIMessage(answer)]})
+    with View(screen) as view:
+        play(view, *map(written, answer))
+        view.end("t", final)
+    assert output(screen).startswith(f"\n{answer}\n")
+    assert output(screen).count(answer) == 1
+
+
 def test_a_table_changes_on_a_terminal() -> None:
     screen = Console(file=io.StringIO(), width=80, force_terminal=True, color_system=None)
     with View(screen) as view:

@@ -185,6 +185,89 @@ PLANS = [
     ),
     (
         "p.jpg",
+        "Make an edge map of p.jpg, then paint a forest following these edges",
+        ["canny-control(image=p.jpg)", "canny-text-to-image(image=<0>, text=a forest)"],
+    ),
+    (
+        "p.jpg",
+        "detect the pose of the person in p.jpg, then draw an astronaut in the same pose",
+        ["openpose-control(image=p.jpg)", "openpose-text-to-image(image=<0>, text=an astronaut)"],
+    ),
+    (
+        "p.jpg",
+        "Please generate an image where a girl is reading a book, and her pose is the same as the boy in the image "
+        "p.jpg, then describe the new image with your voice",
+        [
+            "openpose-control(image=p.jpg)",
+            "openpose-text-to-image(image=<0>, text=a girl is reading a book)",
+            "image-to-text(image=<1>)",
+            "text-to-speech(text=<2>)",
+        ],
+    ),
+    (
+        "p.jpg",
+        "first generate a HED image of p.jpg, then based on the hed image and a prompt: a girl is reading a book, "
+        "create a new image as response",
+        ["hed-control(image=p.jpg)", "hed-text-to-image(image=<0>, text=a girl is reading a book)"],
+    ),
+    (
+        "p.jpg",
+        "Make a depth map and an edge map of p.jpg",
+        ["depth-estimation(image=p.jpg)", "canny-control(image=p.jpg)"],
+    ),
+    (
+        "a.jpg b.png c.jpg",
+        "Give you some pictures a.jpg, b.png, c.jpg, help me count the number of sheep?",
+        [f"object-detection(image={name})" for name in ("a.jpg", "b.png", "c.jpg")],
+    ),
+    (
+        "p.jpg",
+        "Describe the photo in German, out loud",
+        [
+            "image-to-text(image=p.jpg)",
+            "translation(text=<0>, target_language=German)",
+            "text-to-speech(text=<1>)",
+        ],
+    ),
+    (
+        "p.jpg",
+        "Make a depth map of p.jpg and paint a winter landscape based on that",
+        ["depth-estimation(image=p.jpg)", "depth-text-to-image(image=<0>, text=a winter landscape)"],
+    ),
+    (
+        "p.jpg",
+        "Segment the image and generate a picture of a garden with the same layout",
+        ["image-segmentation(image=p.jpg)", "seg-text-to-image(image=<0>, text=a garden)"],
+    ),
+    (
+        "p.jpg",
+        "Compute the normal map of p.jpg, then generate a marble statue that follows the normals",
+        ["normal-control(image=p.jpg)", "normal-text-to-image(image=<0>, text=a marble statue)"],
+    ),
+    (
+        "p.jpg",
+        "Find the soft edges of p.jpg, then draw a castle from the sketch",
+        ["hed-control(image=p.jpg)", "hed-text-to-image(image=<0>, text=a castle)"],
+    ),
+    (
+        "p.jpg",
+        "Using the straight lines of p.jpg, make a picture of a modern kitchen",
+        ["mlsd-control(image=p.jpg)", "mlsd-text-to-image(image=<0>, text=a modern kitchen)"],
+    ),
+    (
+        "canny.png",
+        "Now paint a desert guided by it",
+        ["canny-text-to-image(image=canny.png, text=a desert)"],
+    ),
+    (
+        "sketch.png",
+        "Turn this sketch into a realistic castle",
+        ["hed-text-to-image(image=sketch.png, text=a realistic castle)"],
+    ),
+    ("p.jpg", "Draw a woman in a yoga pose", ["text-to-image(text=a woman in a yoga pose)"]),
+    ("p.jpg", "please generate a canny image based on p.jpg", ["canny-control(image=p.jpg)"]),
+    (
+        "p.jpg",
         "Swap the blue car for a red one",
         ["image-to-image(image=p.jpg, instruction=Swap the blue car for a red one)"],
     ),

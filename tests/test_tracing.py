@@ -199,6 +199,20 @@ async def test_media_are_attached_up_to_a_limit(
     assert larger not in found
 
 
+async def test_a_failed_task_shows_no_media(
+    chat_server: Start, collector: TraceServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chat = chat_server(scripted([TASKS[2]], lambda body: "never asked"))
+    with providers(monkeypatch) as server:
+        server.script = lambda call: Answer({"error": "no"}, 400)
+        registry.add(f"{server.url}/bad", ["image-to-text"], {"name": "bad"})
+        with traced(monkeypatch, collector.url) as client:
+            state = await draw(chat, client, k=1, max_attempts=1)
+    assert state.results["0"].status == "failed"
+    assert "status 400" in collector.named("execute image-to-text 0")[0]["error"]
+    assert not collector.attachments
+
+
 @pytest.mark.parametrize(("hidden", "shown"), [("INPUTS", {CAT}), ("OUTPUTS", {CAT, HOUSE})])
 async def test_media_are_left_out_with_inputs_and_with_outputs(  # noqa: PLR0917
     chat_server: Start,

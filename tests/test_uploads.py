@@ -4,8 +4,12 @@ import asyncio
 import base64
 import io
 import json
+import socket
+import tempfile
 from collections.abc import Callable, Iterator
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Thread
 from typing import Any
 
@@ -13,7 +17,7 @@ import pytest
 import soundfile
 from blockbuster import blockbuster_ctx
 from chat_server import ChatServer, Script, said
-from langchain_core.messages import AIMessage, HumanMessage
+from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, ToolMessage
 from langgraph.checkpoint.memory import InMemorySaver
 from PIL import Image
 from scripted import THREAD, context, echo, scripted
@@ -192,6 +196,20 @@ async def test_base64_is_decoded_in_pieces(monkeypatch: pytest.MonkeyPatch) -> N
         await taken({"type": "image", "base64": PNG64.rstrip("=")[:-1]})
 
 
+async def test_nobody_waits_for_the_other_files_when_one_cannot_be_used(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("HUGGINGGPT_ALLOW_PRIVATE_URLS", "1")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    settings.cache_clear()
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = {"type": "image", "url": f"http://127.0.0.1:{silent.getsockname()[1]}/cat.png"}
+        with pytest.raises(InputError, match="Part 3 of the message"):
+            async with asyncio.timeout(10):
+                await taken(address, {"type": "image", "base64": "no base64!"}, address)
+    assert await asyncio.to_thread(lambda: list(tmp_path.iterdir())) == [], "what was fetched is thrown away"
+
+
 async def test_what_a_client_says_of_an_artifact_is_not_believed() -> None:
     artifact = await asyncio.to_thread(store().put_bytes, PNG, "cat.png")
     lies = {"artifact": {**artifact.model_dump(), "media": "audio", "sha256": "0" * 64, "name": "../x\n.png"}}
@@ -202,13 +220,39 @@ async def test_what_a_client_says_of_an_artifact_is_not_believed() -> None:
         assert "/" not in known.name
 
 
-async def test_only_the_users_own_messages_are_taken_in() -> None:
-    answer = AIMessage([{"type": "image", "base64": PNG64}])
-    assert await taken_in([HumanMessage("Draw."), answer, HumanMessage("Again.")]) == [
-        HumanMessage("Draw."),
-        answer,
-        HumanMessage("Again."),
-    ]
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"type": "image", "base64": PNG64, "mime_type": "image/png"},
+        {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{PNG64}"}},
+        {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": PNG64}},
+    ],
+)
+@pytest.mark.parametrize("other", [AIMessage, partial(ToolMessage, tool_call_id="1")])
+async def test_bytes_of_others_messages_are_moved_as_well(
+    part: dict[str, Any], other: Callable[..., AnyMessage]
+) -> None:
+    drawn = other([{"type": "text", "text": "Here."}, part], id="1")
+    _, made, _ = await taken_in([HumanMessage("Draw."), drawn, HumanMessage("Again.")])
+    (artifact,) = files_of([made])
+    path = await asyncio.to_thread(store().path, artifact.ref)
+    assert await asyncio.to_thread(path.read_bytes) == PNG
+    assert (made.id, made.type, made.text) == ("1", drawn.type, "Here.")
+
+
+async def test_nothing_else_of_others_messages_changes() -> None:
+    answer = AIMessage(
+        [
+            "Look.",
+            {"type": "image", "url": "http://127.0.0.1:1/cat.png"},
+            {"type": "reasoning", "reasoning": "A cat?"},
+            {"type": "tool_use", "id": "1", "name": "draw", "input": {"data": PNG64[:8]}},
+            {"type": "image", "file_id": "file-1"},
+        ]
+    )
+    given: list[AnyMessage] = [HumanMessage("Draw."), answer, HumanMessage("Again.")]
+    made = await taken_in(given)
+    assert all(old is new for old, new in zip(given, made, strict=True))
 
 
 async def test_a_bad_file_of_an_earlier_message_does_not_end_the_conversation() -> None:
@@ -223,18 +267,23 @@ async def test_checkpoints_after_the_plan_hold_no_bytes(chat_server: Start) -> N
     server = chat_server(scripted([echo("first"), echo("second", 0)], lambda body: "ok"))
     data = encoded(await asyncio.to_thread(picture, "BMP", 1000))
     saver = InMemorySaver()
+    history = [
+        HumanMessage("Draw.", id="2"),
+        AIMessage([{"type": "text", "text": "Here."}, {"type": "image", "base64": data}], id="3"),
+    ]
     request = HumanMessage([{"type": "text", "text": "Do it."}, {"type": "image", "base64": data}], id="1")
     agent = build(saver)
     streamed = [
         json.dumps(payload, default=str)
         async for payload in agent.astream(
-            Request(messages=[request]), THREAD, context=context(server), stream_mode="messages"
+            Request(messages=[*history, request]), THREAD, context=context(server), stream_mode="messages"
         )
     ]
     assert not any(data[:100] in item for item in streamed)
     state = State.model_validate((await agent.aget_state(THREAD)).values)
-    assert [item.type for item in state.messages] == ["human", "ai"]
-    assert [file.mime for file in files_of(state.messages[:1])] == ["image/bmp"]
+    assert [item.type for item in state.messages] == ["human", "ai", "human", "ai"]
+    assert [len(files_of([item])) for item in state.messages[1:3]] == [1, 1]
+    assert {file.mime for file in files_of(state.messages[:3])} == {"image/bmp"}
     kept = [json.dumps(one.checkpoint, default=str) for one in saver.list(THREAD)][::-1]
     sizes = [len(one) for one in kept]
     assert [data[:100] in one for one in kept[:2]] == [True, True]

@@ -40,7 +40,7 @@ MADE = (
     r"sounds?(?: effects?)?|visual\w*|representations?|music|scene)"
 )
 LEAD_IN = re.compile(
-    rf"^(?:\w+\s+){{1,3}}?{MADE}(?:\s+file)?\s*"
+    rf"^(?:\w+\s+){{1,3}}?{MADE}\b(?:\s+file)?\s*"
     r"(?:(?:of|showing|with|about|for|that (?:shows|represents|visuali[sz]es|depicts)|"
     r"representing|depicting|in which|where|from|based on|using)\b\s*)?",
     re.I,

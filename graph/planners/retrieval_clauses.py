@@ -17,6 +17,7 @@ from graph.planners.retrieval_cues import (
     FILLER,
     MEDIUM_NOUN,
     POINTS,
+    PROMPT,
     PROVIDES,
     RELATIVE,
     SENTENCES,
@@ -67,7 +68,7 @@ def read(request: str, files: Sequence[Artifact]) -> Request:
         files: Files whose names may stand in it.
     """
     masks = Masks()
-    body, payload = _cut_payload(masks.mask(request.strip(), files))
+    body, payload = _cut_payload(masks.mask(PROMPT.sub(_quoted, request.strip()), files))
     clauses = list(
         _without_tails(_with_pointers(_clause(text, number, masks) for number, text in _parts(body)))
     )
@@ -79,6 +80,11 @@ def read(request: str, files: Sequence[Artifact]) -> Request:
         quotes=tuple(masks.quotes),
         files=tuple(dict.fromkeys(masks.files)),
     )
+
+
+def _quoted(match: re.Match[str]) -> str:
+    """Quote a prompt that is followed by what to do: `with the prompt: a red car, make a picture`."""
+    return f"prompt '{match[1]}'" if opens_command(_lead(match[2])) else match[0]
 
 
 def _cut_payload(body: str) -> tuple[str, str | None]:

@@ -23,7 +23,7 @@ CONTEXT = re.compile(
     r"(?:the|my) \S+(?: \S+){0,3} (?:is|are|has|have|contains?|shows?|sent|gave|left|wrote)\b|"
     r"the (?:text|passage|article|context|sentence|paragraph)$|"
     r"(?:i|we) (?:do not|don't|cannot|can't)\b|"
-    r"given|because|since|if|note that|for example|such as)\b(?!.*\?$)",
+    r"(?:(?:i|we)(?:'ll| will)? )?give you\b|given|because|since|if|note that|for example|such as)\b(?!.*\?$)",
     re.I,
 )
 """What opens a clause that tells what there is."""
@@ -33,7 +33,8 @@ SOURCE = re.compile(r"\s+(?=(?:based|depending) on\b(?:(?!\bbased on\b).)*⟦F\d
 COORDINATES = re.compile(
     r"\s+and\s+(?=(?:(?:an?|the|its|some|additional|another|also)\s+)?(?:\w+\s+)?"
     r"(?:transcript\w*|summar(?:y|ies)|translations?|captions?|descriptions?|depth map|segmentation|classification|"
-    r"poem|story|video|text variations?|spoken version|audio version|similarity)\b)",
+    r"poem|story|video|text variations?|spoken version|audio version|similarity|"
+    r"(?:edge|line|normal|pose) map)\b)",
     re.I,
 )
 """Where one verb has two results: `give me a transcript and a summary`."""
@@ -55,6 +56,8 @@ POINTS = re.compile(
 )
 """A clause that only says what to work on."""
 ANSWERED = re.compile(r"\b(?:answer|question|respon[ds]|repl(?:y|ies))", re.I)
+PROMPT = re.compile(r"\bprompt:\s+([^'\",.:\n]+)(?=,\s+(.+))", re.I)
+"""A prompt (group 1) with more behind it (group 2), which may be what to do."""
 SENTENCES = re.compile(r"(?<=[.!?;])\s+|\n+|(?<!\w)\(?\d[.)]\s+")
 BREAKS = re.compile(
     r",?\s+(?:and\s+)?(?:then|after that|afterwards?|finally|lastly|next)\b,?\s*"

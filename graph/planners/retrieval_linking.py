@@ -6,6 +6,8 @@ from dataclasses import replace
 
 from graph.planners import retrieval_arguments as arguments
 from graph.planners.retrieval_clauses import Clause, Request
+from graph.planners.retrieval_following import CREATES, MAKERS, kind_followed
+from graph.planners.retrieval_guides import Guide, guide, kind_of
 from graph.planners.retrieval_matching import Pick
 from graph.planners.retrieval_results import ANSWERS
 from graph.planners.retrieval_steps import Earlier, Fill, Step, Steps
@@ -23,6 +25,7 @@ REPEATABLE = (
     *("translation", "text-generation", "conversational", "image-to-image", "table-question-answering"),
 )
 """Tasks that make sense on their own output."""
+ALOUD = re.compile(r"\b(?:(?:with|in|using) your (?:own )?voice|by voice|aloud|out loud)\b", re.I)
 MANY = re.compile(
     r"\b(both|all|each|every|them|these|those|two|three|four|images|photos|pictures|recordings|files|pages|videos)\b",
     re.I,
@@ -30,6 +33,7 @@ MANY = re.compile(
 SUMMARY = re.compile(r"\b(?:the|its|a|your)(?: short| brief)? summary\b", re.I)
 FIRST = re.compile(r"\b(original|source|input|given|uploaded|attached|provided)\b", re.I)
 """Says that the file is meant rather than what was made from it."""
+CONTENT = re.compile(r"\b(?:contents?|subjects?|objects) (?:of|in|from)\b", re.I)
 READERS: Mapping[Media, str] = {"audio": "automatic-speech-recognition", "image": "image-to-text"}
 """What turns a file into text when a task wants text and there is only the file."""
 FILE_WORDS: Mapping[Media, str] = {
@@ -111,13 +115,18 @@ class Linker:
         if row.name == "text-to-speech":
             filled["text"] = self._translated(clause, filled["text"])
         if row.name in REPEATABLE or not self._feeds_itself(row, filled):
-            outputs = self.steps.put(row, clause, filled)
-            self._translate(row, clause, outputs)
+            outputs = self._translate(row, clause, self.steps.put(row, clause, filled))
+            self._speak(row, clause, outputs)
 
-    def _translate(self, row: TaskRow, clause: Clause, outputs: Sequence[Fill]) -> None:
-        """Add a translation when a task is asked for in a language."""
-        if row.name in TRANSLATABLE:
-            self._translated(clause, outputs)
+    def _translate(self, row: TaskRow, clause: Clause, outputs: Sequence[Fill]) -> Sequence[Fill]:
+        """Add a translation when a task is asked for in a language; return what is left in the end."""
+        return self._translated(clause, outputs) if row.name in TRANSLATABLE else outputs
+
+    def _speak(self, row: TaskRow, clause: Clause, outputs: Sequence[Fill]) -> None:
+        """Add speech when a task that makes text is asked for aloud: `describe it with your voice`."""
+        speech = self.rows.get("text-to-speech")
+        if speech and row.makes[0] == "text" and ALOUD.search(clause.text):
+            self.steps.put(speech, clause, {"text": outputs})
 
     def _translated(self, clause: Clause, texts: Sequence[Fill]) -> list[Fill]:
         """Return texts in the language that a clause names: `read it aloud in French`."""
@@ -133,9 +142,35 @@ class Linker:
         return any(self.steps.row_of(source) == row for source in sources)
 
     def _fills(self, row: TaskRow, slot: Slot, clause: Clause) -> list[Fill]:
+        kind, found = kind_followed(row), guide(clause)
+        if kind and found and slot.media == "image":
+            return self._condition(kind, found, clause)
+        if kind and found:
+            return self._shown(row, found, clause)
         if slot.media != "text":
             return self._medium(slot.media, clause)
         return self.texts.fillers().get(slot.name, self.texts.about)(row, clause)
+
+    def _condition(self, kind: str, found: Guide, clause: Clause) -> list[Fill]:
+        """Return the condition image that a picture is to follow; where there is none, it is made first."""
+        row = self.rows.get(MAKERS[kind])
+        named = tuple(file for file in clause.files if file.name in found.said)
+        if row and not named and (made := self.steps.latest({row.name})):
+            return made
+        if own := [file for file in named or self.files if kind_of(file) == kind]:
+            return [Fill(own[-1].ref)]
+        source = self._medium("image", replace(clause, files=named))
+        if row is None or found.is_image or not source:
+            return source
+        return self.steps.put(row, clause, {row.slots[0].name: source})
+
+    def _shown(self, row: TaskRow, found: Guide, clause: Clause) -> list[Fill]:
+        """Return what a picture that follows another is to show: what is said, or what a further picture shows."""
+        others = tuple(file for file in clause.files if file.name not in found.said)
+        if others and CONTENT.search(found.rest):
+            return self._read_first(replace(clause, files=others))
+        said = CREATES.sub("", found.rest)
+        return self.texts.fillers()["text"](row, replace(clause, text=said)) or [Fill(said)]
 
     def _read_first(self, clause: Clause) -> list[Fill]:
         """Add the task that turns a recording or a page into text."""
@@ -159,4 +194,6 @@ class Linker:
         files = [file for file in self.files if file.media == medium]
         named = [file for file in self.request.files if file.media == medium]
         meant = named or files
-        return [Fill(file.ref) for file in (meant if MANY.search(clause.text) else meant[-1:])]
+        told = [part.text for part in self.request.clauses if part.files and not part.plain]
+        several = any(MANY.search(text) for text in (clause.text, *told))
+        return [Fill(file.ref) for file in (meant if several else meant[-1:])]

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from graph.planners.retrieval_arguments import LANGUAGE
 from graph.planners.retrieval_clauses import Clause, Request
+from graph.planners.retrieval_following import guided, joined, kind_followed
 from graph.planners.retrieval_results import ANSWERS, RESULTS
 from graph.planners.retrieval_weights import WEIGHTS, Case, correction
 from graph.planners.retrieval_words import (
@@ -50,6 +51,7 @@ class Matcher:
     def __init__(self, request: Request, files: Sequence[Artifact], rows: Mapping[str, TaskRow]) -> None:
         self.rows = rows
         self.request = request
+        self.files = files
         self.given: list[Media] = [file.media for file in files]
         if request.payload or request.quotes:
             self.given.insert(0, "text")
@@ -65,7 +67,9 @@ class Matcher:
         Args:
             scores: Similarity by row, for the plain form of every clause that has one.
         """
-        for clause in self.request.clauses:
+        # Without rows that follow something, what is spoken of there is wanted for itself.
+        follows = any(map(kind_followed, self.rows.values()))
+        for clause in joined(self.request.clauses) if follows else self.request.clauses:
             self.named.extend(file.media for file in clause.files)
             pick = self._pick(clause, scores) if clause.plain else None
             if pick and self._leans(clause, pick):
@@ -99,6 +103,8 @@ class Matcher:
 
     def _pick(self, clause: Clause, scores: Mapping[str, Mapping[str, float]]) -> Pick | None:
         """Return the pick for a clause; a language to have it in comes second to what is wanted in it."""
+        if row := guided(clause, self.rows, [pick.row for pick in self.picks], self.files):
+            return Pick(clause, row, 1.0)
         if (bare := without_language(clause.plain)) and bare in scores:
             pick = self._best(replace(clause, plain=bare), scores[bare])
             if pick and pick.row.name in IN_ANY_LANGUAGE and pick.score >= WEIGHTS["vague"]:
@@ -106,7 +112,11 @@ class Matcher:
         return self._best(clause, scores[clause.plain])
 
     def _best(self, clause: Clause, similar: Mapping[str, float]) -> Pick | None:
-        fitted = {name: similar[name] + self._fit(clause, row) for name, row in self.rows.items()}
+        fitted = {
+            name: similar[name] + self._fit(clause, row)
+            for name, row in self.rows.items()
+            if kind_followed(row) is None
+        }
         best, score = self._asked(clause, fitted)
         name = self._member(clause, best)
         least = WEIGHTS["clear" if clause.command else "vague"]
@@ -190,7 +200,8 @@ class Matcher:
         before = self.picks[-1] if self.picks else None
         if before is None or pick.clause.command or before.clause.sentence != pick.clause.sentence:
             return False
-        return before.row.name in ("text-generation", "text-to-image", "text-to-video", "text-to-audio")
+        makers = ("text-generation", "text-to-image", "text-to-video", "text-to-audio")
+        return before.row.name in makers or kind_followed(before.row) is not None
 
     def _lengthen(self, clause: Clause) -> None:
         """Add a clause without a task of its own to the one before it, whose tail it is."""
@@ -202,4 +213,6 @@ class Matcher:
                 quotes=last.clause.quotes + clause.quotes,
                 files=last.clause.files + clause.files,
             )
-            self.picks[-1] = replace(last, clause=longer)
+            done = [pick.row for pick in self.picks[:-1]]
+            row = guided(longer, self.rows, done, self.files) or last.row
+            self.picks[-1] = replace(last, clause=longer, row=row)

@@ -8,6 +8,7 @@ from functools import cache
 from graph.planners.retrieval_arguments import labels, names_a_language
 from graph.planners.retrieval_clauses import Clause
 from graph.planners.retrieval_cues import stems
+from graph.planners.retrieval_following import draws
 from graph.planners.retrieval_results import WRITERS
 from graph.planners.retrieval_words import DRAWS, GENRES, QUESTION, wanted_medium
 from tools.outputs import Media
@@ -33,7 +34,7 @@ KEYS = {
     "mlsd": "mlsd|straight|line segment",
 }
 """Words without which a clause is not about a condition image of that kind, where they are not its name."""
-CONDITIONED = re.compile(r"(\w+)-(?:control|text-to-image)$")
+CONDITION = re.compile(r"(\w+)-control$")
 IT = re.compile(r"^\w+ (?:it|them|this|that)\b", re.I)
 
 
@@ -92,9 +93,6 @@ def _tells(case: Case) -> bool:
 
 def _made(case: Case) -> float:
     wanted = wanted_medium(case.clause.plain)
-    if re.match(r"\w+-text-to-image$", case.row.name):
-        # Without a picture to make, the clause asks for the condition image itself.
-        return 1 if wanted == "image" else -3
     if wanted is None:
         return 0
     if DRAWS.match(case.clause.plain) and "image" not in case.row.makes:
@@ -115,8 +113,11 @@ def _unlabelled(case: Case) -> bool:
 
 
 def _unconditioned(case: Case) -> bool:
-    keyed = CONDITIONED.match(case.row.name)
-    return keyed is not None and not re.search(KEYS.get(keyed[1], keyed[1]), case.clause.plain, re.I)
+    keyed = CONDITION.match(case.row.name)
+    if keyed is None:
+        return False
+    spoken_of = re.search(KEYS.get(keyed[1], keyed[1]), case.clause.plain, re.I)
+    return spoken_of is None or draws(case.clause)
 
 
 def _unread(case: Case) -> bool:
