@@ -17,7 +17,8 @@ from web_client import web
 from app.web import routes
 from graph.files import files_of
 from graph.uploads import taken_in
-from tools.artifacts import ArtifactStore, store
+from tools.artifacts import store
+from tools.place import Place
 from tools.settings import settings
 
 
@@ -129,7 +130,7 @@ async def test_health_does_not_wait_for_a_store_that_hangs(
     from app.routes import health
 
     monkeypatch.setattr(health, "SECONDS", 0.1)
-    monkeypatch.setattr(ArtifactStore, "check", lambda self: sleep(0.5))
+    monkeypatch.setattr(Place, "check", lambda self: sleep(0.5))
     answers = await asyncio.gather(*(client.get("/health") for _ in range(5)))
     assert {answer.status_code for answer in answers} == {503}
     assert all("no answer" in answer.json()["artifacts"] for answer in answers)
