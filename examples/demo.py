@@ -11,6 +11,7 @@ from rich.table import Table
 
 from app import runs
 from app.errors import FAILED, code_of, say
+from app.loop import complete
 from app.report import files, has_failed
 from app.view import View
 from graph.agent import Agent
@@ -56,7 +57,7 @@ def run(console: Console, examples: Sequence[Example] = EXAMPLES) -> list[State]
         async with runs.opened() as agent:
             return [await _one(agent, example, console) for example in examples]
 
-    return runs.complete(all_of_them())
+    return complete(all_of_them())
 
 
 async def _one(agent: Agent, example: Example, console: Console) -> State:

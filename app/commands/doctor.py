@@ -11,8 +11,8 @@ import httpx
 import typer
 from rich.markup import escape
 
-from app import runs
 from app.errors import FAILED
+from app.loop import complete
 from app.output import terminal
 from app.saver import checkpointer
 from tools.assets import ASSETS, is_cached
@@ -90,7 +90,7 @@ def _database() -> Check:
             pass
 
     try:
-        runs.complete(opened())
+        complete(opened())
     except SetupError as error:
         return Check("database HUGGINGGPT_DATABASE_URL", False, str(error), essential=True)
     return Check("database HUGGINGGPT_DATABASE_URL", True, "answers")
