@@ -46,7 +46,7 @@ class Going:
         while question and asks and sys.stdin.isatty():
             if (decision := ask(question, self._checked(state))) is None:
                 break
-            self.shown.go_on()
+            self.shown.progress.go_on()
             answer: Command[Any] = Command(resume={"decisions": [decision]})
             state, question = shown(self.runner.run(self.follow(answer)), self.shown)
         return state, question
@@ -65,7 +65,7 @@ def shown(paused: Paused, view: View) -> Paused:
     """Show what a run waits for, if it does."""
     state, question = paused
     if question:
-        view.pause()
+        view.progress.pause()
         _show(view.console, question)
         for line in without_models(state):
             view.console.print(line, markup=False, highlight=False, soft_wrap=True)
