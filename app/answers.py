@@ -27,7 +27,7 @@ APPROVE: Decision = {"type": "approve"}
 class Answer:
     """The answer in the options of `resume`; at most one of them is given."""
 
-    accept: bool = False
+    approve: bool = False
     reject: str | None = None
     edit: Path | None = None
 
@@ -37,11 +37,11 @@ class Answer:
         Raises:
             InputError: There are several answers, or the file holds no JSON.
         """
-        if sum((self.accept, self.reject is not None, self.edit is not None)) > 1:
-            raise InputError("Give only one of --accept, --reject and --edit.")
+        if sum((self.approve, self.reject is not None, self.edit is not None)) > 1:
+            raise InputError("Give only one of --approve, --reject and --edit.")
         if self.edit:
             return _from_file(self.edit)
-        return APPROVE if self.accept else None if self.reject is None else rejection(self.reject)
+        return APPROVE if self.approve else None if self.reject is None else rejection(self.reject)
 
 
 def rejection(reason: str) -> Decision:
@@ -65,8 +65,8 @@ def ask(question: Question, check: Check) -> Decision | None:
     text = json.dumps(shown, indent=2, ensure_ascii=False)
     while True:
         try:
-            line = input("[a]ccept, [e]dit or [r]eject? ").strip().lower()
-            if line in ("a", "accept"):
+            line = input("[a]pprove, [e]dit or [r]eject? ").strip().lower()
+            if line in ("a", "approve"):
                 return APPROVE
             if line in ("r", "reject"):
                 return rejection(input("Why? "))

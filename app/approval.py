@@ -74,7 +74,7 @@ def shown(paused: Paused, view: View) -> Paused:
 
 def hint(thread: str) -> str:
     """Return how a question is answered later."""
-    answers = "--accept, --reject REASON or --edit FILE"
+    answers = "--approve, --reject REASON or --edit FILE"
     return f"The plan waits for approval; go on with: hugginggpt resume {shlex.quote(thread)} {answers}"
 
 

@@ -1,4 +1,4 @@
-"""Nothing runs before the user has seen the plan: accepted, edited, rejected, and asked once more."""
+"""Nothing runs before the user has seen the plan: approved, edited, rejected, and asked once more."""
 
 import asyncio
 import json
@@ -84,9 +84,9 @@ async def test_by_default_nothing_is_asked(chat_server: Start) -> None:
 
 
 @pytest.mark.parametrize(
-    "answer", [APPROVE, {"type": "accept"}, [{"type": "accept", "args": None}], "approve"]
+    "answer", [APPROVE, {"type": "approve"}, [{"type": "approve", "args": None}], "approve"]
 )
-async def test_a_plan_waits_until_it_is_accepted(chat_server: Start, answer: Any) -> None:
+async def test_a_plan_waits_until_it_is_approved(chat_server: Start, answer: Any) -> None:
     server = chat_server(scripted([echo("one"), echo("two", 0)], lambda body: "ok"))
     run = Run(server, approve="plan", k=5)
     asked = question_of(await run.start())
