@@ -12,6 +12,7 @@ from rich.tree import Tree
 
 from app.report import files as files_made
 from graph.state import State
+from graph.texts import one_line
 from graph.types import Input, Plan, Task
 
 BUSY = ("running", "loading", "retrying", "falling back")
@@ -92,8 +93,7 @@ def tree(plan: Plan, names: Mapping[str, str]) -> Tree:
 def _input(item: Input, names: Mapping[str, str]) -> str:
     if item.source is not None:
         return f"{item.slot} from {item.source}"
-    value = names.get(str(item.value)) or " ".join(str(item.value).split())
-    return f"{item.slot}: {value if len(value) <= VALUE_CHARS else value[:VALUE_CHARS] + '...'}"
+    return f"{item.slot}: {one_line(names.get(str(item.value), str(item.value)), VALUE_CHARS)}"
 
 
 def row_of(task: Task, state: State) -> Row:
@@ -108,9 +108,9 @@ def row_of(task: Task, state: State) -> Row:
 
 def show_texts(console: Console, state: State) -> None:
     """Show the text of every result in full; a single one is the answer already."""
-    tasks = (state.plan or Plan()).ordered()
-    for task in tasks if len(tasks) > 1 else ():
-        if (result := state.results.get(task.id)) and result.output:
+    several = state.plan is not None and len(state.plan.tasks) > 1
+    for task, result in state.done if several else ():
+        if result.output:
             console.print(f"\n{task.id} {task.name}", style="bold", highlight=False)
             console.print(result.output.text, markup=False, highlight=False, soft_wrap=True)
 

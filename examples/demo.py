@@ -17,6 +17,7 @@ from app.view import View
 from graph.agent import Agent
 from graph.context import Context
 from graph.state import State
+from graph.texts import one_line
 from tools.errors import HuggingGPTError
 
 FOLDER = Path(__file__).parent
@@ -75,12 +76,9 @@ def summary(states: Sequence[State]) -> Table:
     """Return what was done as a table: task, model, seconds, result."""
     table = Table("task", "model", "seconds", "result", title="What was done", title_justify="left", box=None)
     for state in states:
-        for task in state.plan.ordered() if state.plan else ():
-            result = state.results[task.id]
+        for task, result in state.done:
             text = result.output.text if result.output else str(result.error and result.error.reason)
-            line = " ".join(text.split())
-            shown = line if len(line) <= TEXT_CHARS else f"{line[:TEXT_CHARS].rstrip()} ..."
-            table.add_row(task.name, result.model, f"{result.seconds:.1f}", shown)
+            table.add_row(task.name, result.model, f"{result.seconds:.1f}", one_line(text, TEXT_CHARS))
     return table
 
 

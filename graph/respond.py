@@ -15,6 +15,7 @@ from graph.files import LINKS, as_text, block, files_of
 from graph.history import shrink
 from graph.owners import check, claim
 from graph.state import State
+from graph.texts import cut, one_line
 from graph.types import Task, TaskResult
 from prompts import render
 from tools.artifacts import store
@@ -56,7 +57,7 @@ async def respond(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
     """
     if route(state) != END:
         return {}
-    context, done = context_of(runtime), _done(state)
+    context, done = context_of(runtime), state.done
     made = [file for _, result in done if result.output for file in result.output.files]
     await check(file.ref for file in [*files_of(state.messages), *made])
     with recorded("respond") as usage:
@@ -109,12 +110,7 @@ def _who(result: TaskResult) -> str:
 def _outcome(result: TaskResult) -> str:
     output = result.output.text if result.output else ""
     text = f"{result.status}: {result.error.reason}" if result.error else output
-    return _cut(" ".join(text.replace("|", "/").split()), SHOWN)
-
-
-def _done(state: State) -> Done:
-    ordered = state.plan.ordered() if state.plan else ()
-    return [(task, state.results[task.id]) for task in ordered if task.id in state.results]
+    return one_line(text.replace("|", "/"), SHOWN)
 
 
 async def _report(state: State, context: Context, done: Done) -> AIMessage:
@@ -160,7 +156,7 @@ def digest(done: Done, limits: Limits) -> str:
     length = min(limits.each, limits.together // max(len(done), 1))
     told = [(task, " ".join(result.output.text.split())) for task, result in done if result.output]
     short = [(task, text) for task, text in told if len(text) <= length]
-    return "\n".join(f"- {task.name}: {_cut(text, length)}" for task, text in short or told)
+    return "\n".join(f"- {task.name}: {cut(text, length)}" for task, text in short or told)
 
 
 def _fallbacks(done: Done, state: State) -> list[str]:
@@ -179,10 +175,6 @@ def _failures(done: Done) -> list[str]:
         if result.error:
             by_reason.setdefault(result.error.reason, []).append(f"{task.name} (task {task.id})")
     return [f"Not done: {', '.join(tasks)}. {reason}" for reason, tasks in by_reason.items()]
-
-
-def _cut(text: str, length: int) -> str:
-    return text if len(text) <= length else f"{text[:length].rstrip()} ..."
 
 
 def _shown(done: Done) -> tuple[list[Artifact], str]:
@@ -214,4 +206,4 @@ def _worth_a_link(files: Sequence[Artifact], done: Done) -> list[Artifact]:
 
 def linked(state: State) -> list[Artifact]:
     """Return the artifacts of the answer that are worth a link."""
-    return _worth_a_link(files_of(state.messages[-1:]), _done(state))
+    return _worth_a_link(files_of(state.messages[-1:]), state.done)
