@@ -162,12 +162,16 @@ async def checkpoints(file: Path) -> AsyncIterator[Checkpoints]:
     Raises:
         sqlite3.Error: It cannot be used.
     """
-    with ThreadPoolExecutor(1, thread_name_prefix="checkpoints") as thread:
-        connection = await asyncio.get_running_loop().run_in_executor(thread, _connected, file)
+    loop, thread = asyncio.get_running_loop(), ThreadPoolExecutor(1, thread_name_prefix="checkpoints")
+    try:
+        connection = await loop.run_in_executor(thread, _connected, file)
         try:
             yield Checkpoints(connection, thread)
         finally:
-            await asyncio.shield(asyncio.get_running_loop().run_in_executor(thread, connection.close))
+            await asyncio.shield(loop.run_in_executor(thread, connection.close))
+    finally:
+        # It ends by itself; to wait for that would block the event loop.
+        thread.shutdown(wait=False)
 
 
 def _connected(file: Path) -> sqlite3.Connection:

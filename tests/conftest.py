@@ -4,7 +4,7 @@ import logging
 import os
 import secrets
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -13,8 +13,10 @@ os.environ["LANGGRAPH_STRICT_MSGPACK"] = "true"
 # Read when the task table is imported: the user's own tasks are no part of the tests.
 os.environ.pop("HUGGINGGPT_PLUGINS", None)
 
+import httpx
 import psycopg
 import pytest
+from blockbuster import BlockBuster, blockbuster_ctx
 from chat_server import ChatServer, Script, serve
 from huggingface_hub import constants
 from postgres_server import postgres_server
@@ -64,6 +66,22 @@ def chat_server() -> Iterator[Callable[[Script], ChatServer]]:
     """Start scripted chat servers: `server = chat_server(lambda body: "Fine.")`."""
     with ExitStack() as stack:
         yield lambda script: stack.enter_context(serve(script))
+
+
+@pytest.fixture
+def no_blocking() -> Iterator[BlockBuster]:
+    """Fail on anything that blocks the event loop inside our own code, as LangGraph's server does."""
+    with blockbuster_ctx(scanned_modules=["graph", "tools", "prompts", "app"]) as blockbuster:
+        yield blockbuster
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[httpx.AsyncClient]:
+    """Open a client of our routes."""
+    from web_client import web
+
+    async with web() as opened:
+        yield opened
 
 
 @pytest.fixture(scope="session")

@@ -2,17 +2,15 @@
 
 import asyncio
 import importlib.util
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from blockbuster import blockbuster_ctx
 from langchain_core.messages import HumanMessage
 from starlette.schemas import SchemaGenerator
 from test_web_artifacts import BYTES
-from web_client import web
 
 from app.web import routes
 from graph.files import files_of
@@ -21,17 +19,7 @@ from tools.artifacts import store
 from tools.place import Place
 from tools.settings import settings
 
-
-@pytest.fixture(autouse=True)
-def _no_blocking() -> Iterator[None]:
-    with blockbuster_ctx(scanned_modules=["graph", "tools", "app"]):
-        yield
-
-
-@pytest.fixture
-async def client() -> AsyncIterator[httpx.AsyncClient]:
-    async with web() as opened:
-        yield opened
+pytestmark = pytest.mark.usefixtures("no_blocking")
 
 
 async def test_a_body_becomes_a_block_for_a_message(client: httpx.AsyncClient) -> None:
