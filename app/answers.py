@@ -49,7 +49,7 @@ def rejection(reason: str) -> Decision:
     return {"type": "reject", "message": reason}
 
 
-def edition(args: Mapping[str, Any]) -> Decision:
+def edit(args: Mapping[str, Any]) -> Decision:
     """Return the answer that lets a changed plan run."""
     return {"type": "edit", "edited_action": {"name": ACTION, "args": dict(args)}}
 
@@ -78,7 +78,7 @@ def ask(question: Question, check: Check) -> Decision | None:
                 args = _args(text)
                 with usable():
                     check(args)
-                return edition(args)
+                return edit(args)
             except (InputError, SetupError) as error:
                 say(f"Error: {error} Edit again to mend it.")
 
@@ -107,7 +107,7 @@ def _args(text: str) -> dict[str, Any]:
 
 def _from_file(file: Path) -> Decision:
     try:
-        return edition(_args(file.read_text(encoding="utf-8")))
+        return edit(_args(file.read_text(encoding="utf-8")))
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{file} cannot be read: {error}.") from None
 

@@ -85,15 +85,17 @@ class View:
         self.console.print(f"\nThread {thread}", style="dim", highlight=False)
 
     def _updated(self, update: Mapping[str, Any]) -> None:
+        shows: dict[str, Callable[[Any], None]] = {
+            "plan": self._planned,
+            "assignments": self.progress.assign,
+            "results": self.progress.end,
+        }
         for part in update.values():
-            for key, show in self._shows().items():
+            for key, show in shows.items():
                 value = part.get(key) if isinstance(part, Mapping) else None
                 # A plan overwrites all assignments and results with those that stay: none in a new turn.
                 if value := value.value if isinstance(value, Overwrite) else value:
                     show(value)
-
-    def _shows(self) -> dict[str, Callable[[Any], None]]:
-        return {"plan": self._planned, "assignments": self.progress.assign, "results": self.progress.end}
 
     def _planned(self, plan: Plan) -> None:
         self.progress.plan(plan, self.names)
