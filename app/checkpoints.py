@@ -170,8 +170,8 @@ async def checkpoints(file: Path) -> AsyncIterator[Checkpoints]:
         finally:
             await asyncio.shield(loop.run_in_executor(thread, connection.close))
     finally:
-        # It ends by itself; to wait for that would block the event loop.
-        thread.shutdown(wait=False)
+        # Not on the event loop, which this blocks until the thread has ended.
+        await asyncio.to_thread(thread.shutdown)
 
 
 def _connected(file: Path) -> sqlite3.Connection:
