@@ -9,10 +9,10 @@ from typing import Any
 
 from langgraph.types import Command
 from rich.console import Console
-from rich.table import Table
 
 from app import runs
 from app.answers import Check, ask
+from app.output import table
 from app.view import View
 from graph.agent import Agent
 from graph.approve import edited
@@ -84,13 +84,13 @@ def _show(console: Console, question: Question) -> None:
         console.print(problem, markup=False, highlight=False)
     if not question["costs"]:
         return
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for name in ("", *HEADER[2:]):
-        table.add_column(name, overflow="fold", justify="right" if name in ("download", "memory") else "left")
+    models = table("", *HEADER[2:])
+    for column in models.columns:
+        column.justify = "right" if column.header in ("download", "memory") else "left"
     before = ""
     for one in question["costs"]:
         task, _, *rest = cells(one)
-        table.add_row("else" if task == before else task, *rest)
+        models.add_row("else" if task == before else task, *rest)
         before = task
-    console.print(table)
+    console.print(models)
     console.print(totals(question["costs"]), highlight=False)

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
+from app.output import table
 from app.report import files as files_made
 from graph.state import State
 from graph.texts import one_line
@@ -60,18 +61,16 @@ def line(id_: str, row: Row) -> str:
 
 def tasks_table(rows: Mapping[str, Row]) -> Table:
     """Return what is known about tasks, by id, as a table."""
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for name in ("", "task", "model", "status"):
-        table.add_column(name, overflow="fold")
-    table.add_column("seconds", justify="right", no_wrap=True)
+    shown = table("", "task", "model", "status")
+    shown.add_column("seconds", justify="right", no_wrap=True)
     for id_, row in rows.items():
         running = time.monotonic() - row.since if row.status in BUSY else None
         seconds = row.seconds if row.seconds is not None else running
         status = Text(row.status, style=STYLES.get(row.status, "dim"))
-        table.add_row(id_, row.name, row.model or "-", status, "" if seconds is None else f"{seconds:.1f}")
+        shown.add_row(id_, row.name, row.model or "-", status, "" if seconds is None else f"{seconds:.1f}")
         if row.reason:
-            table.add_row("", "", Text(row.reason, style="dim"), "", "")
-    return table
+            shown.add_row("", "", Text(row.reason, style="dim"), "", "")
+    return shown
 
 
 def tree(plan: Plan, names: Mapping[str, str]) -> Tree:
