@@ -12,8 +12,6 @@ from tools.outputs import Artifact
 
 SHOWN = 200
 """Characters of a result in the table of what was done."""
-
-
 Done = Sequence[tuple[Task, TaskResult]]
 """The tasks that have results, in the order of the plan."""
 
@@ -25,18 +23,6 @@ def table(done: Done) -> str:
         for task, result in done
     ]
     return "\n".join(["| | task | model | time | result |", "| --- | --- | --- | --- | --- |", *rows])
-
-
-def _who(result: TaskResult) -> str:
-    """Return the model, and where it ran when that was not on this machine."""
-    remote = result.output is not None and result.output.by == "provider"
-    return f"{result.model} (inference provider)" if remote else result.model or "-"
-
-
-def _outcome(result: TaskResult) -> str:
-    output = result.output.text if result.output else ""
-    text = f"{result.status}: {result.error.reason}" if result.error else output
-    return one_line(text.replace("|", "/"), SHOWN)
 
 
 def fallbacks(done: Done, state: State) -> list[str]:
@@ -64,6 +50,23 @@ def files_and_links(done: Done) -> tuple[list[Artifact], str]:
     return files, markdown(_worth_a_link(files, done))
 
 
+def linked(state: State) -> list[Artifact]:
+    """Return the artifacts of the answer that are worth a link."""
+    return _worth_a_link(files_of(state.messages[-1:]), state.done)
+
+
+def _who(result: TaskResult) -> str:
+    """Return the model, and where it ran when that was not on this machine."""
+    remote = result.output is not None and result.output.by == "provider"
+    return f"{result.model} (inference provider)" if remote else result.model or "-"
+
+
+def _outcome(result: TaskResult) -> str:
+    output = result.output.text if result.output else ""
+    text = f"{result.status}: {result.error.reason}" if result.error else output
+    return one_line(text.replace("|", "/"), SHOWN)
+
+
 def _files(done: Done) -> list[Artifact]:
     """Return the files of all results, and each text result as a file, so that later turns can refer to it by name."""
     found: list[Artifact] = []
@@ -83,8 +86,3 @@ def _worth_a_link(files: Sequence[Artifact], done: Done) -> list[Artifact]:
     """Return the files without the texts that the table has in full."""
     short = {_text_name(task) for task, result in done if result.output and len(result.output.text) <= SHOWN}
     return [file for file in files if file.media != "text" or file.name not in short]
-
-
-def linked(state: State) -> list[Artifact]:
-    """Return the artifacts of the answer that are worth a link."""
-    return _worth_a_link(files_of(state.messages[-1:]), state.done)
