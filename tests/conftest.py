@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 # Checkpoints hold nothing but types that the graph declares; read when langgraph is imported.
 os.environ["LANGGRAPH_STRICT_MSGPACK"] = "true"
@@ -82,6 +83,22 @@ async def client() -> AsyncIterator[httpx.AsyncClient]:
 
     async with web() as opened:
         yield opened
+
+
+@pytest.fixture
+def generated(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """Note what reaches `generate` of models in this process."""
+    from transformers.generation.utils import GenerationMixin
+
+    seen: list[dict[str, Any]] = []
+    generate = GenerationMixin.generate
+
+    def noted(self: Any, **given: Any) -> Any:
+        seen.append(given)
+        return generate(self, **given)
+
+    monkeypatch.setattr(GenerationMixin, "generate", noted)
+    return seen
 
 
 @pytest.fixture(scope="session")
