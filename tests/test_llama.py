@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tools import llama
+from tools import llama, llama_server
 from tools.errors import ModelError, SetupError
 from tools.experts import workers
 
@@ -104,7 +104,7 @@ async def test_only_this_user_reaches_the_socket_and_it_leaves_nothing_behind(we
 
 
 async def test_a_path_too_long_for_a_socket_is_no_problem() -> None:
-    assert llama._host("/tmp/" + "x" * 100) == "127.0.0.1"
+    assert llama_server._host("/tmp/" + "x" * 100) == "127.0.0.1"
 
 
 def test_server_that_does_not_start(weights: Path) -> None:
