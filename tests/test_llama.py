@@ -87,6 +87,15 @@ async def test_key_is_random_and_not_on_the_command_line(weights: Path) -> None:
     assert (await llama.address())[1] != key
 
 
+async def test_other_tools_in_the_current_folder_are_left_alone(
+    weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (weights.parent / "here" / "tools").mkdir(parents=True)
+    (weights.parent / "here" / "tools" / "__init__.py").write_text("raise SystemExit")
+    monkeypatch.chdir(weights.parent / "here")
+    assert server_pid((await llama.address()).uds)
+
+
 async def test_dead_server_is_replaced(weights: Path) -> None:
     first = await llama.address()
     os.kill(server_pid(first.uds), signal.SIGKILL)

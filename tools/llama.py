@@ -1,7 +1,7 @@
 """The embedded chat model: xllamacpp's OpenAI-compatible server in a child process.
 
 It listens on a Unix socket that only this user can open, so that it needs no network at all, not even loopback;
-on loopback where there are no such sockets. The child is `python -m tools.llama_server`. It reads the model's path
+on loopback where there are no such sockets. The child is `tools/llama_server.py`. It reads the model's path
 and a fresh key from standard input, prints its address as one line of JSON, and ends when that input does: when the
 parent ends, in whatever way. (The kernel's parent-death signal would not do: it is sent when the thread ends that
 started the child.)
@@ -22,6 +22,7 @@ from pathlib import Path
 from shutil import rmtree
 from typing import IO, NamedTuple
 
+from tools import llama_server
 from tools.assets import is_cached, resolve
 from tools.errors import HuggingGPTError, ModelError, SetupError
 from tools.experts import workers
@@ -53,8 +54,9 @@ class _Server:
     def __init__(self, model: Path) -> None:
         self.key = secrets.token_urlsafe(32)
         self._folder = Path(tempfile.mkdtemp(prefix="hugginggpt-"))
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tools.llama_server"],
+        self._process = subprocess.Popen(  # noqa: S603 - our own interpreter, nothing from outside
+            # By its path: another `tools` in the current folder is none of ours.
+            [sys.executable, "-P", llama_server.__file__],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
