@@ -27,7 +27,7 @@ APPROVE: Decision = {"type": "approve"}
 class Answer:
     """The answer in the options of `resume`; at most one of them is given."""
 
-    accept: bool = False
+    approve: bool = False
     reject: str | None = None
     edit: Path | None = None
 
@@ -37,11 +37,11 @@ class Answer:
         Raises:
             InputError: There are several answers, or the file holds no JSON.
         """
-        if sum((self.accept, self.reject is not None, self.edit is not None)) > 1:
-            raise InputError("Give only one of --accept, --reject and --edit.")
+        if sum((self.approve, self.reject is not None, self.edit is not None)) > 1:
+            raise InputError("Give only one of --approve, --reject and --edit.")
         if self.edit:
             return _from_file(self.edit)
-        return APPROVE if self.accept else None if self.reject is None else rejection(self.reject)
+        return APPROVE if self.approve else None if self.reject is None else rejection(self.reject)
 
 
 def rejection(reason: str) -> Decision:
@@ -49,7 +49,7 @@ def rejection(reason: str) -> Decision:
     return {"type": "reject", "message": reason}
 
 
-def edition(args: Mapping[str, Any]) -> Decision:
+def edit(args: Mapping[str, Any]) -> Decision:
     """Return the answer that lets a changed plan run."""
     return {"type": "edit", "edited_action": {"name": ACTION, "args": dict(args)}}
 
@@ -65,8 +65,8 @@ def ask(question: Question, check: Check) -> Decision | None:
     text = json.dumps(shown, indent=2, ensure_ascii=False)
     while True:
         try:
-            line = input("[a]ccept, [e]dit or [r]eject? ").strip().lower()
-            if line in ("a", "accept"):
+            line = input("[a]pprove, [e]dit or [r]eject? ").strip().lower()
+            if line in ("a", "approve"):
                 return APPROVE
             if line in ("r", "reject"):
                 return rejection(input("Why? "))
@@ -78,7 +78,7 @@ def ask(question: Question, check: Check) -> Decision | None:
                 args = _args(text)
                 with usable():
                     check(args)
-                return edition(args)
+                return edit(args)
             except (InputError, SetupError) as error:
                 say(f"Error: {error} Edit again to mend it.")
 
@@ -107,7 +107,7 @@ def _args(text: str) -> dict[str, Any]:
 
 def _from_file(file: Path) -> Decision:
     try:
-        return edition(_args(file.read_text(encoding="utf-8")))
+        return edit(_args(file.read_text(encoding="utf-8")))
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{file} cannot be read: {error}.") from None
 

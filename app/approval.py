@@ -9,10 +9,10 @@ from typing import Any
 
 from langgraph.types import Command
 from rich.console import Console
-from rich.table import Table
 
 from app import runs
 from app.answers import Check, ask
+from app.output import table
 from app.view import View
 from graph.agent import Agent
 from graph.approve import edited
@@ -46,7 +46,7 @@ class Going:
         while question and asks and sys.stdin.isatty():
             if (decision := ask(question, self._checked(state))) is None:
                 break
-            self.shown.go_on()
+            self.shown.progress.go_on()
             answer: Command[Any] = Command(resume={"decisions": [decision]})
             state, question = shown(self.runner.run(self.follow(answer)), self.shown)
         return state, question
@@ -65,7 +65,7 @@ def shown(paused: Paused, view: View) -> Paused:
     """Show what a run waits for, if it does."""
     state, question = paused
     if question:
-        view.pause()
+        view.progress.pause()
         _show(view.console, question)
         for line in without_models(state):
             view.console.print(line, markup=False, highlight=False, soft_wrap=True)
@@ -74,7 +74,7 @@ def shown(paused: Paused, view: View) -> Paused:
 
 def hint(thread: str) -> str:
     """Return how a question is answered later."""
-    answers = "--accept, --reject REASON or --edit FILE"
+    answers = "--approve, --reject REASON or --edit FILE"
     return f"The plan waits for approval; go on with: hugginggpt resume {shlex.quote(thread)} {answers}"
 
 
@@ -84,13 +84,13 @@ def _show(console: Console, question: Question) -> None:
         console.print(problem, markup=False, highlight=False)
     if not question["costs"]:
         return
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for name in ("", *HEADER[2:]):
-        table.add_column(name, overflow="fold", justify="right" if name in ("download", "memory") else "left")
+    models = table("", *HEADER[2:])
+    for column in models.columns:
+        column.justify = "right" if column.header in ("download", "memory") else "left"
     before = ""
     for one in question["costs"]:
         task, _, *rest = cells(one)
-        table.add_row("else" if task == before else task, *rest)
+        models.add_row("else" if task == before else task, *rest)
         before = task
-    console.print(table)
+    console.print(models)
     console.print(totals(question["costs"]), highlight=False)

@@ -162,12 +162,16 @@ async def checkpoints(file: Path) -> AsyncIterator[Checkpoints]:
     Raises:
         sqlite3.Error: It cannot be used.
     """
-    with ThreadPoolExecutor(1, thread_name_prefix="checkpoints") as thread:
-        connection = await asyncio.get_running_loop().run_in_executor(thread, _connected, file)
+    loop, thread = asyncio.get_running_loop(), ThreadPoolExecutor(1, thread_name_prefix="checkpoints")
+    try:
+        connection = await loop.run_in_executor(thread, _connected, file)
         try:
             yield Checkpoints(connection, thread)
         finally:
-            await asyncio.shield(asyncio.get_running_loop().run_in_executor(thread, connection.close))
+            await asyncio.shield(loop.run_in_executor(thread, connection.close))
+    finally:
+        # Not on the event loop, which this blocks until the thread has ended.
+        await asyncio.to_thread(thread.shutdown)
 
 
 def _connected(file: Path) -> sqlite3.Connection:

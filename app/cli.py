@@ -11,10 +11,10 @@ from dotenv import load_dotenv
 from app import keys, models
 from app.errors import Commands
 from app.options import (
-    Accept,
     Approve,
     Artifacts,
     AsJson,
+    AskFirst,
     Candidates,
     Device,
     DryRun,
@@ -57,7 +57,7 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter per option
     mode: Mode = None,
     k: Candidates = None,
     device: Device = None,
-    approve: Approve = None,
+    approve: AskFirst = None,
     thread: ThreadOption = None,
     json: AsJson = False,
 ) -> None:
@@ -89,7 +89,7 @@ def chat(  # noqa: PLR0913, PLR0917 - one parameter per option
     mode: Mode = None,
     k: Candidates = None,
     device: Device = None,
-    approve: Approve = None,
+    approve: AskFirst = None,
     thread: ThreadOption = None,
 ) -> None:
     """Talk in several turns; later ones can refer to earlier files and results."""
@@ -101,7 +101,7 @@ def chat(  # noqa: PLR0913, PLR0917 - one parameter per option
 @app.command()
 def resume(  # noqa: PLR0913, PLR0917 - one parameter per option
     thread: Thread,
-    accept: Accept = False,
+    approve: Approve = False,
     reject: Reject = None,
     edit: Edit = None,
     model: Model = None,
@@ -113,7 +113,7 @@ def resume(  # noqa: PLR0913, PLR0917 - one parameter per option
     from app.answers import Answer
     from app.commands import run
 
-    run.resume(thread, Answer(accept, reject, edit), options(model, planner, mode), json)
+    run.resume(thread, Answer(approve, reject, edit), options(model, planner, mode), json)
 
 
 @app.command()

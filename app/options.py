@@ -51,11 +51,11 @@ Candidates = Annotated[int | None, typer.Option("-k", min=1, max=50, help="Candi
 Device = Annotated[
     str | None, typer.Option("--device", help="Where local experts run: `cpu`, `cuda`, `cuda:1`, `mps`.")
 ]
-Approve = Annotated[
+AskFirst = Annotated[
     Approval | None,
     typer.Option("--approve", help="Ask before tasks run: about the plan, or about plan and models."),
 ]
-Accept = Annotated[bool, typer.Option("--accept", help="Let the plan run that waits for approval.")]
+Approve = Annotated[bool, typer.Option("--approve", help="Let the plan run that waits for approval.")]
 Reject = Annotated[str | None, typer.Option("--reject", metavar="REASON", help="Reject that plan.")]
 Edit = Annotated[
     Path | None,

@@ -1,4 +1,4 @@
-"""Standard output: the terminal, or exactly one JSON object."""
+"""Standard output: the terminal with its tables, or exactly one JSON object."""
 
 import io
 import json
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
 
 
 def open_streams() -> None:
@@ -30,6 +31,16 @@ def terminal(as_json: bool = False) -> "Console":
     from rich.console import Console
 
     return Console(stderr=as_json)
+
+
+def table(*columns: str) -> "Table":
+    """Return an empty table with these columns."""
+    from rich.table import Table
+
+    made = Table(box=None, pad_edge=False, header_style="dim")
+    for column in columns:
+        made.add_column(column, overflow="fold")
+    return made
 
 
 @contextmanager

@@ -10,8 +10,10 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
+from app.output import table
 from app.report import files as files_made
 from graph.state import State
+from graph.texts import one_line
 from graph.types import Input, Plan, Task
 
 BUSY = ("running", "loading", "retrying", "falling back")
@@ -59,18 +61,16 @@ def line(id_: str, row: Row) -> str:
 
 def tasks_table(rows: Mapping[str, Row]) -> Table:
     """Return what is known about tasks, by id, as a table."""
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for name in ("", "task", "model", "status"):
-        table.add_column(name, overflow="fold")
-    table.add_column("seconds", justify="right", no_wrap=True)
+    shown = table("", "task", "model", "status")
+    shown.add_column("seconds", justify="right", no_wrap=True)
     for id_, row in rows.items():
         running = time.monotonic() - row.since if row.status in BUSY else None
         seconds = row.seconds if row.seconds is not None else running
         status = Text(row.status, style=STYLES.get(row.status, "dim"))
-        table.add_row(id_, row.name, row.model or "-", status, "" if seconds is None else f"{seconds:.1f}")
+        shown.add_row(id_, row.name, row.model or "-", status, "" if seconds is None else f"{seconds:.1f}")
         if row.reason:
-            table.add_row("", "", Text(row.reason, style="dim"), "", "")
-    return table
+            shown.add_row("", "", Text(row.reason, style="dim"), "", "")
+    return shown
 
 
 def tree(plan: Plan, names: Mapping[str, str]) -> Tree:
@@ -92,8 +92,7 @@ def tree(plan: Plan, names: Mapping[str, str]) -> Tree:
 def _input(item: Input, names: Mapping[str, str]) -> str:
     if item.source is not None:
         return f"{item.slot} from {item.source}"
-    value = names.get(str(item.value)) or " ".join(str(item.value).split())
-    return f"{item.slot}: {value if len(value) <= VALUE_CHARS else value[:VALUE_CHARS] + '...'}"
+    return f"{item.slot}: {one_line(names.get(str(item.value), str(item.value)), VALUE_CHARS)}"
 
 
 def row_of(task: Task, state: State) -> Row:
@@ -108,9 +107,9 @@ def row_of(task: Task, state: State) -> Row:
 
 def show_texts(console: Console, state: State) -> None:
     """Show the text of every result in full; a single one is the answer already."""
-    tasks = (state.plan or Plan()).ordered()
-    for task in tasks if len(tasks) > 1 else ():
-        if (result := state.results.get(task.id)) and result.output:
+    several = state.plan is not None and len(state.plan.tasks) > 1
+    for task, result in state.done if several else ():
+        if result.output:
             console.print(f"\n{task.id} {task.name}", style="bold", highlight=False)
             console.print(result.output.text, markup=False, highlight=False, soft_wrap=True)
 

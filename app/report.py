@@ -28,7 +28,7 @@ def report(thread: str, state: State, seconds: float, interrupt: Question | None
         "thread_id": thread,
         "plan": write(state.plan or Plan()),
         "assignments": {id_: _assignment(each) for id_, each in state.assignments.items()},
-        "results": {id_: _result(each) for id_, each in in_order(state)},
+        "results": {task.id: _result(each) for task, each in state.done},
         "answer": answer_of(state),
         "files": [path for _, path in files(state)],
         "usage": [call.model_dump() for call in state.usage],
@@ -37,15 +37,9 @@ def report(thread: str, state: State, seconds: float, interrupt: Question | None
     }
 
 
-def in_order(state: State) -> list[tuple[str, TaskResult]]:
-    """Return the results by task id, in the order of the plan."""
-    tasks = (state.plan or Plan()).ordered()
-    return [(task.id, state.results[task.id]) for task in tasks if task.id in state.results]
-
-
 def files(state: State) -> list[tuple[str, str]]:
     """Return name and absolute path of every file the tasks made."""
-    made = (file for _, result in in_order(state) for file in _files(result))
+    made = (file for _, result in state.done for file in _files(result))
     return list({file.ref: (file.name, path_of(file)) for file in made}.values())
 
 
@@ -56,7 +50,7 @@ def path_of(file: Artifact) -> str:
 
 def has_failed(state: State) -> bool:
     """Tell whether any task of the plan ended without an output."""
-    return any(result.error for _, result in in_order(state))
+    return any(result.error for _, result in state.done)
 
 
 def _files(result: TaskResult) -> Iterator[Artifact]:

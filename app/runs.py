@@ -1,18 +1,16 @@
 """Runs of the graph: opened with the checkpoints of this user, started, followed and taken up again."""
 
 import asyncio
-import os
 import secrets
 import threading
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
-from typing import Any, Protocol, TypeVar, cast
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Protocol, cast
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command, StateSnapshot
 
-from app.errors import INTERRUPTED, say
 from app.saver import checkpointer, place_of
 from graph.agent import Agent, build
 from graph.context import Context
@@ -24,16 +22,12 @@ from tools.artifacts import store
 from tools.assets import cancelled, on_progress
 from tools.chat import check_name
 from tools.errors import InputError
-from tools.experts import processes, workers
 from tools.ingest import ingest
 from tools.outputs import Artifact
 from tools.settings import settings
 
-T = TypeVar("T")
 Given = Request | Command[Any] | None
 """What a run begins or goes on with."""
-STOP_SECONDS = 1.5
-"""How long a stopped run may take to end by itself."""
 
 
 class Listener(Protocol):
@@ -57,50 +51,6 @@ def context_of(options: Mapping[str, Any]) -> Context:
     context = Context(**{name: value for name, value in options.items() if value is not None})
     check_name(context.model)
     return context
-
-
-@contextmanager
-def loop() -> Iterator[asyncio.Runner]:
-    """Run coroutines on one event loop; Ctrl-C stops the one that runs, and the worker processes with it."""
-    with asyncio.Runner() as runner:
-        try:
-            yield runner
-        finally:
-            workers.shutdown()
-
-
-def complete(work: Coroutine[Any, Any, T]) -> T:
-    """Run one coroutine to its end; as `stoppable`."""
-    with stoppable() as runner:
-        return runner.run(work)
-
-
-@contextmanager
-def stoppable(stopped: Callable[[str], object] = say) -> Iterator[asyncio.Runner]:
-    """Run coroutines as `loop`, until Ctrl-C ends the program.
-
-    Args:
-        stopped: Tells the user that Ctrl-C came. Called at once, since what is running may not end in time.
-
-    Raises:
-        SystemExit: Ctrl-C came.
-    """
-    with loop() as runner:
-        try:
-            yield runner
-        except KeyboardInterrupt:
-            stopped("Stopped.")
-            hurry()
-            raise SystemExit(INTERRUPTED) from None
-
-
-def hurry() -> None:
-    """Let this process end by itself for `STOP_SECONDS`, then end it."""
-    processes.end_server()
-    # A thread that blocks cannot be ended: it must not hold the exit.
-    watchdog = threading.Timer(STOP_SECONDS, os._exit, (INTERRUPTED,))
-    watchdog.daemon = True
-    watchdog.start()
 
 
 @asynccontextmanager

@@ -11,11 +11,13 @@ from rich.table import Table
 
 from app import runs
 from app.errors import FAILED, code_of, say
+from app.loop import complete
 from app.report import files, has_failed
 from app.view import View
 from graph.agent import Agent
 from graph.context import Context
 from graph.state import State
+from graph.texts import one_line
 from tools.errors import HuggingGPTError
 
 FOLDER = Path(__file__).parent
@@ -56,7 +58,7 @@ def run(console: Console, examples: Sequence[Example] = EXAMPLES) -> list[State]
         async with runs.opened() as agent:
             return [await _one(agent, example, console) for example in examples]
 
-    return runs.complete(all_of_them())
+    return complete(all_of_them())
 
 
 async def _one(agent: Agent, example: Example, console: Console) -> State:
@@ -74,12 +76,9 @@ def summary(states: Sequence[State]) -> Table:
     """Return what was done as a table: task, model, seconds, result."""
     table = Table("task", "model", "seconds", "result", title="What was done", title_justify="left", box=None)
     for state in states:
-        for task in state.plan.ordered() if state.plan else ():
-            result = state.results[task.id]
+        for task, result in state.done:
             text = result.output.text if result.output else str(result.error and result.error.reason)
-            line = " ".join(text.split())
-            shown = line if len(line) <= TEXT_CHARS else f"{line[:TEXT_CHARS].rstrip()} ..."
-            table.add_row(task.name, result.model, f"{result.seconds:.1f}", shown)
+            table.add_row(task.name, result.model, f"{result.seconds:.1f}", one_line(text, TEXT_CHARS))
     return table
 
 

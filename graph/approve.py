@@ -1,4 +1,4 @@
-"""Approve: the user sees the plan before anything runs, and accepts, edits or rejects it."""
+"""Approve: the user sees the plan before anything runs, and approves, edits or rejects it."""
 
 import asyncio
 import json
@@ -34,7 +34,7 @@ class Edited(BaseModel):
 class Decision(BaseModel):
     """One answer: a `Decision` of `langchain.agents.middleware.human_in_the_loop`."""
 
-    type: Literal["approve", "accept", "edit", "reject"]
+    type: Literal["approve", "edit", "reject"]
     message: str | None = None
     """Why the plan is rejected."""
     edited_action: Edited | None = None
@@ -44,7 +44,7 @@ async def approve(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
     """Ask the user whether the plan may run, in one interrupt.
 
     Returns:
-        Nothing when it was accepted; the plan and the models as they were edited; an error for every task of a
+        Nothing when it was approved; the plan and the models as they were edited; an error for every task of a
         plan that was rejected, and the right to plan anew; or what is wrong with an answer that cannot be used.
     """
     context = context_of(runtime)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from langchain_core.messages import AnyMessage, BaseMessage, HumanMessage
 
 from graph.files import as_text, files_of
+from graph.texts import cut, one_line
 from tools.artifacts import store
 from tools.errors import HuggingGPTError
 from tools.outputs import Artifact
@@ -38,24 +39,20 @@ def shrink(messages: Sequence[BaseMessage], request: str | None = None) -> list[
         kept[-1] = kept[-1].model_copy(
             update={"content": str(kept[-1].text).replace(str(recent[-1].text), request, 1)}
         )
-    cut = [message.model_copy(update={"content": _cut(str(message.text), EACH)}) for message in kept[:-1]]
+    short = [message.model_copy(update={"content": cut(str(message.text), EACH)}) for message in kept[:-1]]
     lines = [_line(file) for file in files_of(older)[-RESOURCES:]]
     listed = [HumanMessage("Files from earlier in this conversation:\n" + "\n".join(lines))] if lines else []
-    return [*listed, *cut, *kept[-1:]]
+    return [*listed, *short, *kept[-1:]]
 
 
 def _line(file: Artifact) -> str:
     head = f": {_head(file)}" if file.media == "text" else ""
-    return f"- {_cut(file.name, HEAD)} ({file.media}){head}"
+    return f"- {cut(file.name, HEAD)} ({file.media}){head}"
 
 
 def _head(file: Artifact) -> str:
     try:
         with store().path(file.ref).open(encoding="utf-8", errors="replace") as text:
-            return _cut(" ".join(text.read(2 * HEAD).split()), HEAD)
+            return one_line(text.read(2 * HEAD), HEAD)
     except HuggingGPTError:
         return "(no longer there)"
-
-
-def _cut(text: str, length: int) -> str:
-    return text if len(text) <= length else f"{text[:length].rstrip()} ..."

@@ -7,7 +7,7 @@ from graph.owners import check
 from graph.types import Task, TaskResult
 from tools.artifacts import store
 from tools.errors import InputError
-from tools.outputs import SCHEME
+from tools.outputs import SCHEME, Media
 
 
 async def bind(task: Task, sources: Mapping[str, TaskResult]) -> dict[str, str]:
@@ -25,7 +25,7 @@ async def bind(task: Task, sources: Mapping[str, TaskResult]) -> dict[str, str]:
     values: dict[str, str] = {}
     for item in task.inputs:
         slot = task.row.slot(item.slot)
-        media = slot.media if slot else "text"
+        media: Media = slot.media if slot else "text"
         if item.source is not None:
             values[item.slot] = _from_source(item.source, sources[item.source], media)
         elif item.value is not None:
@@ -39,12 +39,12 @@ async def _text(value: str) -> str:
     return await asyncio.to_thread(lambda: store().path(value).read_text(encoding="utf-8", errors="replace"))
 
 
-def _from_source(id_: str, source: TaskResult, media: str) -> str:
+def _from_source(id_: str, source: TaskResult, media: Media) -> str:
     if source.output is None:
         raise InputError(f"Task {id_} has no output.")
     if media == "text":
         return source.output.text
-    file = next((file for file in source.output.files if file.media == media), None)
+    file = source.output.file(media)
     if file is None:
         raise InputError(f"Task {id_} made no {media}.")
     return file.ref

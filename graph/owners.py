@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from langgraph.runtime import get_runtime
 
 from graph.context import Context, default_context
-from tools.artifacts import store
+from tools import marks
 from tools.errors import InputError
 from tools.settings import settings
 
@@ -38,7 +38,7 @@ async def check(refs: Iterable[str]) -> None:
     who, asked = owner(), set(refs)
     if who is None or not asked:
         return
-    if foreign := await asyncio.to_thread(lambda: [ref for ref in asked if not store().owns(who, ref)]):
+    if foreign := await asyncio.to_thread(lambda: [ref for ref in asked if not marks.owns(who, ref)]):
         raise InputError(f"there is no artifact {foreign[0]} among your files; upload the file again.")
 
 
@@ -69,4 +69,4 @@ async def claim(refs: Iterable[str]) -> None:
 
 def _claim(who: str, refs: set[str]) -> None:
     for ref in refs:
-        store().claim(who, ref)
+        marks.claim(who, ref)

@@ -1,11 +1,10 @@
 """Plan: the request becomes a graph of tasks."""
 
 import asyncio
-import re
 from collections.abc import Sequence
 from typing import Any
 
-from langchain_core.messages import AnyMessage, BaseMessage
+from langchain_core.messages import AnyMessage
 from langchain_core.runnables import RunnableLambda
 from langgraph.runtime import Runtime
 from langgraph.types import Overwrite
@@ -15,12 +14,11 @@ from graph.events import NoteEvent
 from graph.files import files_of
 from graph.history import shrink
 from graph.kept import turn_of
+from graph.meaning import FILES, earlier_results, files_meant, understood
 from graph.owners import check
 from graph.planners import llm, retrieval
 from graph.planners.llm_progress import telling
-from graph.planners.retrieval_following import conditions
 from graph.planners.wire import PlanError
-from graph.references import described, distinct, with_names
 from graph.state import State
 from graph.types import Plan
 from graph.uploads import taken_in
@@ -30,14 +28,10 @@ from tools.chat import EMBEDDED, chat_model
 from tools.errors import InputError, ModelError
 from tools.experts import workers
 from tools.experts.embedder import ASSET, embed
-from tools.outputs import Artifact
 from tools.results import forget
 from tools.tasks import TASKS
 from tools.tracing import current
 from tools.usage import recorded
-
-FILES = 30
-"""Files of the conversation that the chat model may plan with, the newest."""
 
 
 async def plan(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
@@ -140,48 +134,3 @@ async def _by_retrieval(state: State) -> Plan:
         return await planned(request)
     # As a step of its own, whoever traces the run sees which planner was asked.
     return await RunnableLambda(planned, name="retrieval planner").ainvoke(request)
-
-
-def understood(messages: Sequence[BaseMessage]) -> tuple[str, list[Artifact]]:
-    """Return the request with the files it points at named, and all files of the conversation under distinct names.
-
-    Args:
-        messages: The conversation, its last message being the request.
-    """
-    files = distinct(files_of(messages))
-    # A text that a task made is a result, which is called by what it is: `the summary`.
-    media = [file for file in files if not _task_of(file)]
-    given = {file.ref for file in files_of(message for message in messages if message.type == "human")}
-    request = str(messages[-1].text)
-    return with_names(request, media, [file for file in media if file.ref in given]), files
-
-
-def files_meant(request: str, files: Sequence[Artifact], messages: Sequence[BaseMessage]) -> list[Artifact]:
-    """Return the files a request is about: those that came with it or that it names, else the latest of each medium.
-
-    Args:
-        request: The request as `understood` returns it.
-        files: The files of the conversation, with names as they stand in the request.
-        messages: The conversation. Texts that tasks made are left out: they are `earlier_results`.
-    """
-    came = {file.ref for file in files_of(messages[-1:])}
-    usable = [file for file in files if file.ref in came or not _task_of(file)]
-    meant = [file for file in usable if file.name.lower() in request.lower()]
-    if meant or came:
-        return [
-            *(file for file in meant if file.ref not in came),
-            *(file for file in usable if file.ref in came),
-        ]
-    told = (*described(request, usable), *conditions(request, usable))
-    return list({file.media: file for file in (*usable, *told)}.values())
-
-
-def earlier_results(messages: Sequence[BaseMessage]) -> list[retrieval.Earlier]:
-    """Return the texts that tasks of earlier turns made, oldest first; a text is given by its reference."""
-    return [retrieval.Earlier(name, file.ref) for file in files_of(messages) if (name := _task_of(file))]
-
-
-def _task_of(file: Artifact) -> str | None:
-    """Return the task type that made a text, which `respond` names after it; None for any other file."""
-    name = re.sub(r"( \(\d+\))?\.txt$", "", file.name).rpartition("-")[0]
-    return name if file.media == "text" and name in TASKS else None

@@ -9,6 +9,7 @@ from graph.files import files_of
 from graph.planners.wire import write
 from graph.references import distinct
 from graph.state import State
+from graph.texts import one_line
 from graph.types import Input, Plan, Task
 from tools.models.cost import Cost, cost
 
@@ -137,8 +138,7 @@ def _inputs(task: Task, names: Mapping[str, str]) -> str:
 
 
 def _short(item: Input, names: Mapping[str, str]) -> str:
-    value = names.get(str(item.value)) or " ".join(str(item.value).split())
-    return value if len(value) <= SHOWN else f"{value[:SHOWN]}..."
+    return one_line(names.get(str(item.value), str(item.value)), SHOWN)
 
 
 def without_models(state: State) -> list[str]:

@@ -12,8 +12,8 @@ from graph.context import Context, context_of
 from graph.events import NoteEvent
 from graph.files import files_of
 from graph.history import shrink
+from graph.meaning import FILES, understood
 from graph.owners import check
-from graph.plan import FILES, understood
 from graph.plan import route as after_plan
 from graph.planners import llm
 from graph.planners.wire import PlanError, write

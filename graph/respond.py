@@ -5,7 +5,6 @@ stage's edge that knows what is left to do, and the answer is written only when 
 """
 
 import asyncio
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
@@ -15,17 +14,15 @@ from langgraph.types import Send
 
 from graph.context import Context, context_of
 from graph.execute import sends
+from graph.facts import Done, failures, fallbacks, files_and_links, table
 from graph.files import LINKS, as_text, block, files_of
 from graph.history import shrink
 from graph.owners import check, claim
 from graph.state import State
-from graph.types import Task, TaskResult
+from graph.texts import cut
 from prompts import render
-from tools.artifacts import store
 from tools.chat import EMBEDDED, chat_model, translated
 from tools.errors import HuggingGPTError
-from tools.links import markdown
-from tools.outputs import Artifact
 from tools.structured import without_thoughts
 from tools.usage import recorded
 
@@ -44,10 +41,6 @@ class Limits(NamedTuple):
 LIMITS = {EMBEDDED: Limits(each=400, together=3_000, write=160)}
 """By chat model: a small one repeats what it is given, and reads 60 tokens a second on two cores."""
 OTHER_LIMITS = Limits(each=12_000, together=60_000, write=1_000)
-SHOWN = 200
-"""Characters of a result in the table of what was done."""
-
-Done = Sequence[tuple[Task, TaskResult]]
 
 
 async def respond(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
@@ -60,14 +53,14 @@ async def respond(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
     """
     if route(state) != END:
         return {}
-    context, done = context_of(runtime), _done(state)
+    context, done = context_of(runtime), state.done
     made = [file for _, result in done if result.output for file in result.output.files]
     await check(file.ref for file in [*files_of(state.messages), *made])
     with recorded("respond") as usage:
         writing = _report(state, context, done) if done else _converse(state, context)
-        prose, (files, links) = await asyncio.gather(writing, asyncio.to_thread(_shown, done))
+        prose, (files, links) = await asyncio.gather(writing, asyncio.to_thread(files_and_links, done))
     await claim(file.ref for file in files)
-    parts = [without_thoughts(str(prose.text)), *state.notes, *_fallbacks(done, state), *_failures(done)]
+    parts = [without_thoughts(str(prose.text)), *state.notes, *fallbacks(done, state), *failures(done)]
     content: list[Any] = [{"type": "text", "text": "\n\n".join(filter(None, parts))}]
     if done:
         content.append({"type": "text", "text": "\n\n" + table(done)})
@@ -93,32 +86,6 @@ def answer_of(state: State) -> str:
         return ""
     first = last.content[0] if isinstance(last.content, list) and last.content else last.content
     return str(first["text"]) if isinstance(first, dict) else str(first)
-
-
-def table(done: Done) -> str:
-    """Return what was done as a Markdown table; its facts come from the results, never from a model."""
-    rows = [
-        f"| {task.id} | {task.name} | {_who(result)} | {result.seconds:.1f} s | {_outcome(result)} |"
-        for task, result in done
-    ]
-    return "\n".join(["| | task | model | time | result |", "| --- | --- | --- | --- | --- |", *rows])
-
-
-def _who(result: TaskResult) -> str:
-    """Return the model, and where it ran when that was not on this machine."""
-    remote = result.output is not None and result.output.by == "provider"
-    return f"{result.model} (inference provider)" if remote else result.model or "-"
-
-
-def _outcome(result: TaskResult) -> str:
-    output = result.output.text if result.output else ""
-    text = f"{result.status}: {result.error.reason}" if result.error else output
-    return _cut(" ".join(text.replace("|", "/").split()), SHOWN)
-
-
-def _done(state: State) -> Done:
-    ordered = state.plan.ordered() if state.plan else ()
-    return [(task, state.results[task.id]) for task in ordered if task.id in state.results]
 
 
 async def _report(state: State, context: Context, done: Done) -> AIMessage:
@@ -164,58 +131,4 @@ def digest(done: Done, limits: Limits) -> str:
     length = min(limits.each, limits.together // max(len(done), 1))
     told = [(task, " ".join(result.output.text.split())) for task, result in done if result.output]
     short = [(task, text) for task, text in told if len(text) <= length]
-    return "\n".join(f"- {task.name}: {_cut(text, length)}" for task, text in short or told)
-
-
-def _fallbacks(done: Done, state: State) -> list[str]:
-    """Tell which model did a task that another one was chosen for, and why."""
-    first = {id_: chosen.models[0] for id_, chosen in state.assignments.items() if chosen.models}
-    return [
-        f"{task.name} (task {task.id}) was done by {result.model} instead. {result.failures[0]}"
-        for task, result in done
-        if result.output and result.failures and result.model != first.get(task.id)
-    ]
-
-
-def _failures(done: Done) -> list[str]:
-    by_reason: dict[str, list[str]] = {}
-    for task, result in done:
-        if result.error:
-            by_reason.setdefault(result.error.reason, []).append(f"{task.name} (task {task.id})")
-    return [f"Not done: {', '.join(tasks)}. {reason}" for reason, tasks in by_reason.items()]
-
-
-def _cut(text: str, length: int) -> str:
-    return text if len(text) <= length else f"{text[:length].rstrip()} ..."
-
-
-def _shown(done: Done) -> tuple[list[Artifact], str]:
-    """Return all files of the results, and Markdown that links those worth it."""
-    files = _files(done)
-    return files, markdown(_worth_a_link(files, done))
-
-
-def _files(done: Done) -> list[Artifact]:
-    """Return the files of all results, and each text result as a file, so that later turns can refer to it by name."""
-    found: list[Artifact] = []
-    for task, result in done:
-        if result.output and result.output.files:
-            found += result.output.files
-        elif result.output and result.output.text:
-            found.append(store().put_text(result.output.text, _text_name(task)))
-    return found
-
-
-def _text_name(task: Task) -> str:
-    return f"{task.name}-{task.id}.txt"
-
-
-def _worth_a_link(files: Sequence[Artifact], done: Done) -> list[Artifact]:
-    """Return the files without the texts that the table has in full."""
-    short = {_text_name(task) for task, result in done if result.output and len(result.output.text) <= SHOWN}
-    return [file for file in files if file.media != "text" or file.name not in short]
-
-
-def linked(state: State) -> list[Artifact]:
-    """Return the artifacts of the answer that are worth a link."""
-    return _worth_a_link(files_of(state.messages[-1:]), _done(state))
+    return "\n".join(f"- {task.name}: {cut(text, length)}" for task, text in short or told)

@@ -42,7 +42,8 @@ async def select(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
     Returns:
         `{"assignments": {task id: assignment}}` and the chat calls made.
     """
-    context, kept = context_of(runtime), await _kept(state, context_of(runtime))
+    context = context_of(runtime)
+    kept = await _kept(state, context)
     tasks = [task for task in (state.plan or Plan()).tasks if task.id not in kept]
     shortlists = await _shortlists(state, tasks, context)
     chosen: Choices = {}

@@ -90,6 +90,12 @@ class State(Response):
         return done
 
     @property
+    def done(self) -> tuple[tuple[Task, TaskResult], ...]:
+        """The planned tasks that have results, each with its own, sources first."""
+        tasks = (self.plan or Plan()).ordered()
+        return tuple((task, self.results[task.id]) for task in tasks if task.id in self.results)
+
+    @property
     def unfinished(self) -> tuple[Task, ...]:
         """The planned tasks without a result that stands, sources first."""
         done = self.finished

@@ -1,13 +1,14 @@
 """A chat model that says what a test wants: an OpenAI-compatible server on loopback, reached by the real client."""
 
 import json
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
+
+from loopback import listening
 
 
 @dataclass
@@ -65,24 +66,14 @@ def text(content: Any) -> str:
 def serve(script: Script) -> Iterator[ChatServer]:
     """Run a scripted server until the block ends."""
     state = ChatServer(script=script)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(state))
-    server.daemon_threads = True
-    state.url = f"http://127.0.0.1:{server.server_address[1]}/v1"
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-    thread.start()
-    try:
+    with listening(_handler(state)) as address:
+        state.url = f"{address}/v1"
         yield state
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 def _handler(state: ChatServer) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
-
-        def log_message(self, *args: object) -> None:
-            pass
 
         def do_GET(self) -> None:
             self._json(200, {"object": "list", "data": [{"id": "scripted", "object": "model"}]}, {})

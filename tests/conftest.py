@@ -4,17 +4,20 @@ import logging
 import os
 import secrets
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 # Checkpoints hold nothing but types that the graph declares; read when langgraph is imported.
 os.environ["LANGGRAPH_STRICT_MSGPACK"] = "true"
 # Read when the task table is imported: the user's own tasks are no part of the tests.
 os.environ.pop("HUGGINGGPT_PLUGINS", None)
 
+import httpx
 import psycopg
 import pytest
+from blockbuster import BlockBuster, blockbuster_ctx
 from chat_server import ChatServer, Script, serve
 from huggingface_hub import constants
 from postgres_server import postgres_server
@@ -66,6 +69,38 @@ def chat_server() -> Iterator[Callable[[Script], ChatServer]]:
     """Start scripted chat servers: `server = chat_server(lambda body: "Fine.")`."""
     with ExitStack() as stack:
         yield lambda script: stack.enter_context(serve(script))
+
+
+@pytest.fixture
+def no_blocking() -> Iterator[BlockBuster]:
+    """Fail on anything that blocks the event loop inside our own code, as LangGraph's server does."""
+    with blockbuster_ctx(scanned_modules=["graph", "tools", "prompts", "app"]) as blockbuster:
+        yield blockbuster
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[httpx.AsyncClient]:
+    """Open a client of our routes."""
+    from web_client import web
+
+    async with web() as opened:
+        yield opened
+
+
+@pytest.fixture
+def generated(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """Note what reaches `generate` of models in this process."""
+    from transformers.generation.utils import GenerationMixin
+
+    seen: list[dict[str, Any]] = []
+    generate = GenerationMixin.generate
+
+    def noted(self: Any, **given: Any) -> Any:
+        seen.append(given)
+        return generate(self, **given)
+
+    monkeypatch.setattr(GenerationMixin, "generate", noted)
+    return seen
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from huggingface_hub import constants
 from huggingface_hub.inference._providers import PROVIDERS, _common, hf_inference
+from loopback import listening
 
 from tools import hub
 from tools.settings import settings
@@ -132,21 +132,17 @@ def _as_listed(model: dict[str, Any]) -> dict[str, Any]:
     return {**model, "inferenceProviderMapping": mapping}
 
 
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, *_: object) -> None:
+        """A client that leaves early is what some tests are about."""
+
+
 @contextmanager
 def serve() -> Iterator[HubServer]:
     """Run the server until the block ends."""
     state = HubServer()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(state))
-    server.daemon_threads = True
-    # A client that leaves early is what some tests are about.
-    server.handle_error = lambda request, client_address: None  # type: ignore[method-assign]
-    state.url = f"http://127.0.0.1:{server.server_address[1]}"
-    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-    try:
+    with listening(_handler(state), _Server) as state.url:
         yield state
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 def _handler(state: HubServer) -> type[BaseHTTPRequestHandler]:
@@ -154,9 +150,6 @@ def _handler(state: HubServer) -> type[BaseHTTPRequestHandler]:
         protocol_version = "HTTP/1.1"
         # Else the body waits 40 ms for the client's acknowledgement of the head.
         disable_nagle_algorithm = True
-
-        def log_message(self, *args: object) -> None:
-            pass
 
         def do_HEAD(self) -> None:
             self._send(state.file(self._call(b"").path), body=False)

@@ -47,6 +47,25 @@ def scripted(tasks: list[dict[str, Any]], answer: Script) -> Script:
     return script
 
 
+def planning(*plans: list[dict[str, Any]]) -> Script:
+    """Answer the planner with one plan after the other; jobs named `broken` fail."""
+    left = iter(plans)
+
+    def script(body: dict[str, Any]) -> Reply | str:
+        if "response_format" in body:
+            return json.dumps({"tasks": next(left)})
+        if "Results:" in said(body):
+            return "Done."
+        return "" if "broken" in said(body) else f"[{said(body).count('fine')}]"
+
+    return script
+
+
+def numbered(id_: int, text: str, source: int | None = None) -> dict[str, Any]:
+    """Return a planned task with an id; as `echo`."""
+    return {"id": id_, **echo(text, source)}
+
+
 def context(server: ChatServer, **fields: Any) -> Context:
     return Context(**{"model": server.url, "k": 1, "max_attempts": 1, **fields})
 

@@ -1,21 +1,20 @@
-"""Nothing runs before the user has seen the plan: accepted, edited, rejected, and asked once more."""
+"""Nothing runs before the user has seen the plan: approved, edited, rejected, and asked once more."""
 
 import asyncio
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from blockbuster import blockbuster_ctx
-from chat_server import ChatServer, Reply, Script, said
+from chat_server import ChatServer, Script, said
 from langchain.agents.middleware.human_in_the_loop import HITLRequest
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 from langgraph.graph import START, StateGraph
 from langgraph.types import Command
 from pydantic import TypeAdapter
-from scripted import REQUEST, THREAD, context, echo, scripted, statuses
+from scripted import REQUEST, THREAD, context, echo, numbered, planning, scripted, statuses
 
 from app.checkpoints import checkpoints
 from graph.agent import Agent, build
@@ -24,6 +23,8 @@ from graph.files import message
 from graph.respond import answer_of
 from graph.state import Request, State
 from tools.artifacts import store
+
+pytestmark = pytest.mark.usefixtures("no_blocking")
 
 Start = Callable[[Script], ChatServer]
 QWEN = "Qwen/Qwen2.5-Coder-1.5B-Instruct-GGUF"
@@ -71,12 +72,6 @@ class Run:
         return await self.agent.ainvoke(Command(resume=answer), THREAD, context=self.context)
 
 
-@pytest.fixture(autouse=True)
-def _no_blocking() -> Iterator[None]:
-    with blockbuster_ctx(scanned_modules=["graph", "tools", "prompts"]):
-        yield
-
-
 async def test_by_default_nothing_is_asked(chat_server: Start) -> None:
     output = await Run(chat_server(tasks("one"))).start()
     assert "__interrupt__" not in output
@@ -84,9 +79,9 @@ async def test_by_default_nothing_is_asked(chat_server: Start) -> None:
 
 
 @pytest.mark.parametrize(
-    "answer", [APPROVE, {"type": "accept"}, [{"type": "accept", "args": None}], "approve"]
+    "answer", [APPROVE, {"type": "approve"}, [{"type": "approve", "args": None}], "approve"]
 )
-async def test_a_plan_waits_until_it_is_accepted(chat_server: Start, answer: Any) -> None:
+async def test_a_plan_waits_until_it_is_approved(chat_server: Start, answer: Any) -> None:
     server = chat_server(scripted([echo("one"), echo("two", 0)], lambda body: "ok"))
     run = Run(server, approve="plan", k=5)
     asked = question_of(await run.start())
@@ -198,26 +193,11 @@ async def test_a_task_of_another_type_needs_other_models(chat_server: Start) -> 
     assert "no model for text-to-video" in asked["action_requests"][0]["description"]
 
 
-def planning(*plans: list[dict[str, Any]]) -> Script:
-    left = iter(plans)
-
-    def script(body: dict[str, Any]) -> Reply | str:
-        if "response_format" in body:
-            return json.dumps({"tasks": next(left)})
-        if "Results:" in said(body):
-            return "Done."
-        return "" if "broken" in said(body) else "ok"
-
-    return script
-
-
-def task(id_: int, text: str, source: int | None = None) -> dict[str, Any]:
-    return {"id": id_, **echo(text, source)}
-
-
 @pytest.mark.parametrize("mode", ["plan", "models"])
 async def test_a_rejected_plan_is_made_anew_and_asked_about(chat_server: Start, mode: str) -> None:
-    server = chat_server(planning([task(0, "one"), task(1, "two", 0)], [task(2, "three")], [task(3, "four")]))
+    server = chat_server(
+        planning([numbered(0, "one"), numbered(1, "two", 0)], [numbered(2, "three")], [numbered(3, "four")])
+    )
     run = Run(server, approve=mode)
     await run.start()
     assert [one["id"] for one in args_of(await run.answer(reject("Only one task.")))["tasks"]] == [2]
@@ -234,7 +214,7 @@ async def test_a_rejected_plan_is_made_anew_and_asked_about(chat_server: Start, 
 
 @pytest.mark.parametrize("planner", ["llm", "retrieval"])
 async def test_without_another_plan_a_rejection_is_told(chat_server: Start, planner: str) -> None:
-    server = chat_server(planning([task(0, "one")], []))
+    server = chat_server(planning([numbered(0, "one")], []))
     run = Run(server, approve="plan")
     await run.start()
     run.context = context(server, planner=planner)
@@ -245,7 +225,9 @@ async def test_without_another_plan_a_rejection_is_told(chat_server: Start, plan
 
 
 async def test_what_is_planned_after_failures_is_asked_about(chat_server: Start) -> None:
-    server = chat_server(planning([task(0, "fine"), task(1, "broken")], [task(2, "fine again", 0)]))
+    server = chat_server(
+        planning([numbered(0, "fine"), numbered(1, "broken")], [numbered(2, "fine again", 0)])
+    )
     run = Run(server, approve="models", max_replans=1)
     await run.start()
     asked = question_of(await run.answer(APPROVE))

@@ -115,7 +115,7 @@ def test_a_reference_leads_nowhere_else(tmp_path: Path) -> None:
 def test_a_remote_copy_with_other_bytes_is_refused(tmp_path: Path) -> None:
     kept = ArtifactStore(f"memory://{tmp_path.name}")
     artifact = kept.put_bytes(b"right", "a.txt")
-    kept._fs.pipe_file(kept._key(artifact.ref), b"wrong")
+    kept.place.files.pipe_file(kept._key(artifact.ref), b"wrong")
     with pytest.raises(SetupError, match="other bytes"):
         kept.path(artifact.ref)
     assert not [file for file in settings().cache_dir.rglob("*") if file.is_file()]

@@ -14,7 +14,7 @@ import huggingface_hub.constants
 import pytest
 from assets_server import CONFIG, WEIGHTS, WHEELS, AssetServer, manifest, serving, sha256
 
-from tools import asset_sources, download
+from tools import asset_wheels, download
 from tools.asset_manifest import load
 from tools.assets import ASSETS, DownloadCancelledError, cancelled, is_cached, on_progress, resolve
 from tools.errors import SetupError
@@ -45,7 +45,7 @@ def models(server: AssetServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
     monkeypatch.setattr(download, "PAUSE", 0.01)
-    monkeypatch.setattr(asset_sources, "PAUSE", 0.01)
+    monkeypatch.setattr(asset_wheels, "PAUSE", 0.01)
     monkeypatch.setitem(ASSETS, "tiny", load(manifest(tmp_path / "assets.toml"))["tiny"])
     settings.cache_clear()
     return tmp_path / "cache" / "models"

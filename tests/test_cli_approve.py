@@ -83,8 +83,8 @@ def test_a_chat_asks_and_a_question_can_be_left(
     chat.start([], {"model": server.url, "k": 1, "approve": "plan"}, "mine")
     out, error = capsys.readouterr()
     assert out.count("Done.") == 1
-    assert "The plan waits for approval; go on with: hugginggpt resume mine --accept" in error
-    assert hugginggpt("resume", "mine", "--accept").exit_code == 0
+    assert "The plan waits for approval; go on with: hugginggpt resume mine --approve" in error
+    assert hugginggpt("resume", "mine", "--approve").exit_code == 0
 
 
 def waiting(server: ChatServer, *args: str) -> Result:
@@ -97,7 +97,7 @@ def test_without_a_terminal_it_stops_with_what_is_asked(server: ChatServer) -> N
     done = waiting(server)
     assert done.exit_code == 3
     assert "To fetch: nothing." in done.stdout
-    assert "hugginggpt resume 'my run' --accept, --reject REASON or --edit FILE" in done.stderr
+    assert "hugginggpt resume 'my run' --approve, --reject REASON or --edit FILE" in done.stderr
     for command in ("show", "resume"):
         again = hugginggpt(command, "my run")
         assert again.exit_code == (0 if command == "show" else 3)
@@ -105,11 +105,11 @@ def test_without_a_terminal_it_stops_with_what_is_asked(server: ChatServer) -> N
         assert "To fetch: nothing." in again.stdout
         assert "waits for approval" in again.stderr
         assert "unfinished" not in again.stderr
-    done = hugginggpt("resume", "my run", "--accept")
+    done = hugginggpt("resume", "my run", "--approve")
     assert done.exit_code == 0
     assert "Done." in done.stdout
     assert len(server.requests) == 3
-    refused = hugginggpt("resume", "my run", "--accept")
+    refused = hugginggpt("resume", "my run", "--approve")
     assert (refused.exit_code, "does not wait for approval" in refused.stderr) == (2, True)
 
 
@@ -126,7 +126,7 @@ def test_json_has_the_question_and_a_file_the_edit(server: ChatServer, tmp_path:
     assert "This is not JSON" in hugginggpt("resume", "my run", "--edit", str(file)).stderr
     args["tasks"][0]["args"]["question"] = "edited?"
     file.write_text(json.dumps(args))
-    assert hugginggpt("resume", "my run", "--edit", str(file), "--accept").exit_code == 2
+    assert hugginggpt("resume", "my run", "--edit", str(file), "--approve").exit_code == 2
     done = hugginggpt("resume", "my run", "--edit", str(file), "--json")
     assert done.exit_code == 0
     report = json.loads(done.stdout)

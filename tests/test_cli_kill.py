@@ -4,43 +4,20 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-from chat_server import ChatServer, Script, said
-
-ROOT = Path(__file__).parent.parent
-TASKS = [
-    {"task": "summarization", "id": 0, "args": {"text": "alpha"}},
-    {"task": "summarization", "id": 1, "args": {"text": "bravo"}},
-    {"task": "translation", "id": 2, "args": {"text": "<resource>-1", "target_language": "French"}},
-]
-
-
-def command(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "app.cli", *arguments]
+from chat_server import ChatServer, Script
+from killed import ROOT, command, waiting
 
 
 def test_a_killed_run_is_gone_on_with(chat_server: Callable[[Script], ChatServer], tmp_path: Path) -> None:
     asked: list[str] = []
     killed = threading.Event()
 
-    def script(body: dict[str, Any]) -> str:
-        if "response_format" in body:
-            return json.dumps({"tasks": TASKS})
-        text = said(body)
-        if "Results:" in text:
-            return "All done."
-        asked.append("alpha" if "alpha" in text else "bravo" if "bravo" in text else "child")
-        if asked[-1] == "bravo":
-            killed.wait(60)
-        return {"alpha": "[A]", "bravo": "[B]", "child": "[C]"}[asked[-1]]
-
-    server = chat_server(script)
+    server = chat_server(waiting(asked, killed))
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "HUGGINGGPT_MODEL": server.url, "HUGGINGGPT_K": "1"}
     run = subprocess.Popen(
         command("run", "Do it.", "--thread", "t1"),

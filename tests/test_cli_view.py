@@ -188,15 +188,15 @@ def test_a_table_changes_on_a_terminal() -> None:
     screen = Console(file=io.StringIO(), width=80, force_terminal=True, color_system=None)
     with View(screen) as view:
         play(view, ("updates", {"plan": {"plan": PLAN}}), task("0", "running", model="a/voice"))
-        assert view._live is not None
-        view._live.refresh()
+        assert view.progress.live is not None
+        view.progress.live.refresh()
         play(
             view,
             task("0", "done", model="a/voice", seconds=2.0),
             task("1", "skipped", seconds=0.0, reason="No."),
         )
         play(view, written("All done."))
-        assert view._live is None
+        assert view.progress.live is None
         view.end("t", state())
     text = output(screen)
     assert "0  text-to-speech                a/voice  running      0.0" in text
@@ -231,13 +231,13 @@ def test_a_plan_grows_while_it_is_written() -> None:
     ]
     with View(screen) as view:
         play(view, *(("custom", event) for event in events[:2]))
-        assert view._live is not None
-        view._live.refresh()
+        assert view.progress.live is not None
+        view.progress.live.refresh()
         assert "    └── 1 automatic-speech-[b]" in output(screen)
         play(view, ("custom", events[2]))
-        view._live.refresh()
+        view.progress.live.refresh()
         assert "automatic-speech" not in output(screen).rpartition("Plan, being written")[2]
         play(view, ("updates", {"plan": {"plan": PLAN}}))
-        assert view._draft == []
+        assert view.progress.drafted == []
         view.stop()
     assert "text: Hello." in output(screen)

@@ -217,34 +217,20 @@ def chatter(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return llava(tmp_path_factory.mktemp("chatter"))
 
 
-@pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """Note what reaches `generate`."""
-    from transformers.generation.utils import GenerationMixin
-
-    seen: list[Any] = []
-    generate = GenerationMixin.generate
-
-    def noted(self: Any, **given: Any) -> Any:
-        seen.append(given)
-        return generate(self, **given)
-
-    monkeypatch.setattr(GenerationMixin, "generate", noted)
-    return seen
-
-
 def read(folder: Path, given: Any) -> str:
     from transformers import AutoTokenizer
 
     return str(AutoTokenizer.from_pretrained(folder).decode(given["input_ids"][0], skip_special_tokens=True))
 
 
-def test_a_chat_model_that_sees(chatter: Path, image: str, tmp_path: Path, asked: list[Any]) -> None:
+def test_a_chat_model_that_sees(
+    chatter: Path, image: str, tmp_path: Path, generated: list[dict[str, Any]]
+) -> None:
     assert do("image-to-text", chatter, tmp_path, image=image).text == "red red red"
     draft = do("visual-question-answering", chatter, tmp_path, image=image, question="what is it ?")
     assert (draft.text, draft.data) == ("red red red", [{"answer": "red red red", "score": None}])
-    assert [read(chatter, given) for given in asked] == [DESCRIBE.replace(".", " ."), "what is it ?"]
-    assert all(given["pixel_values"].shape == (1, 3, SIDE, SIDE) for given in asked)
+    assert [read(chatter, given) for given in generated] == [DESCRIBE.replace(".", " ."), "what is it ?"]
+    assert all(given["pixel_values"].shape == (1, 3, SIDE, SIDE) for given in generated)
 
 
 def test_blip_answers(image: str, tmp_path: Path) -> None:

@@ -24,22 +24,6 @@ def do(task: str, folder: Path, **inputs: str) -> Draft:
     return run_job(ENGINES["transformers"], Job(task=task, model=folder, inputs=inputs, out=folder))
 
 
-@pytest.fixture
-def prompts(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
-    """Note what reaches `generate` of encoder-decoder models."""
-    from transformers.generation.utils import GenerationMixin
-
-    seen: list[dict[str, Any]] = []
-    generate = GenerationMixin.generate
-
-    def noted(self: Any, **given: Any) -> Any:
-        seen.append(given)
-        return generate(self, **given)
-
-    monkeypatch.setattr(GenerationMixin, "generate", noted)
-    return seen
-
-
 def read(folder: Path, prompt: dict[str, Any]) -> list[str]:
     from transformers import AutoTokenizer
 
@@ -101,13 +85,13 @@ def test_no_answer_is_an_answer(denier: Path) -> None:
     assert draft.data[0]["answer"] == ""
 
 
-def test_an_encoder_decoder_writes_its_answer(tmp_path: Path, prompts: list[dict[str, Any]]) -> None:
+def test_an_encoder_decoder_writes_its_answer(tmp_path: Path, generated: list[dict[str, Any]]) -> None:
     folder = tiny.t5(
         tmp_path, ["question:", "▁question", "▁context", "▁where", "▁here"], "▁here", n_positions=200
     )
     long = " ".join(["here is the text ."] * 40)
     draft = do("question-answering", folder, question="where?", context=long)
-    asked = [text for prompt in prompts for text in read(folder, prompt)]
+    asked = [text for prompt in generated for text in read(folder, prompt)]
     assert len(asked) > 1
     assert all(text.startswith("question: where? context: here is") for text in asked)
     assert (
@@ -166,27 +150,27 @@ def test_heads_without_weights_are_refused(tmp_path: Path) -> None:
         do("question-answering", folder, question="where?", context="here")
 
 
-def test_a_short_text_is_summarised_at_once(tmp_path: Path, prompts: list[dict[str, Any]]) -> None:
+def test_a_short_text_is_summarised_at_once(tmp_path: Path, generated: list[dict[str, Any]]) -> None:
     folder = tiny.bart(tmp_path, max_length=6, min_length=5, num_beams=2)
     assert do("summarization", folder, text="w1 w2 w3 .").text == "short short short short"
-    assert read(folder, prompts[0]) == ["<s> w1 w2 w3 . </s>"]
+    assert read(folder, generated[0]) == ["<s> w1 w2 w3 . </s>"]
     # The model's own least length is for longer texts than these 6 tokens.
-    assert prompts[0]["min_length"] == 3
+    assert generated[0]["min_length"] == 3
 
 
 def test_a_long_text_is_summarised_in_pieces_and_then_the_summaries(
-    tmp_path: Path, prompts: list[dict[str, Any]]
+    tmp_path: Path, generated: list[dict[str, Any]]
 ) -> None:
     folder = tiny.bart(tmp_path, max_length=5, min_length=4)
     sentences = [" ".join(f"w{10 * row + i}" for i in range(10)) + " ." for row in range(5)] * 4
     draft = do("summarization", folder, text=" ".join(sentences))
-    *pieces, summaries = [text for prompt in prompts for text in read(folder, prompt)]
+    *pieces, summaries = [text for prompt in generated for text in read(folder, prompt)]
     assert draft.text == "short short short"
     assert len(pieces) > 3
     inner = (piece.removeprefix("<s> ").removesuffix(" </s>") for piece in pieces)
     assert " ".join(inner) == " ".join(sentences)
     assert summaries.count("short") == 3 * len(pieces)
-    assert [prompt["min_length"] for prompt in prompts] == [4] * len(prompts)
+    assert [prompt["min_length"] for prompt in generated] == [4] * len(generated)
 
 
 def test_summaries_that_do_not_get_shorter_end(tmp_path: Path) -> None:
@@ -198,14 +182,14 @@ def test_summaries_that_do_not_get_shorter_end(tmp_path: Path) -> None:
 
 
 def test_t5_is_told_what_to_do_as_its_configuration_says(
-    tmp_path: Path, prompts: list[dict[str, Any]]
+    tmp_path: Path, generated: list[dict[str, Any]]
 ) -> None:
     recipe = {"prefix": "summarize: ", "num_beams": 3, "max_length": 9, "no_repeat_ngram_size": 2}
     folder = tiny.t5(tmp_path, ["▁storm"], "▁storm", task_specific_params={"summarization": recipe})
     assert "storm" in do("summarization", folder, text="storm over the sea").text
-    assert read(folder, prompts[0]) == ["summarize: storm over the sea</s>"]
-    assert (prompts[0]["num_beams"], prompts[0]["max_length"]) == (3, 9)
-    assert "prefix" not in prompts[0]
+    assert read(folder, generated[0]) == ["summarize: storm over the sea</s>"]
+    assert (generated[0]["num_beams"], generated[0]["max_length"]) == (3, 9)
+    assert "prefix" not in generated[0]
 
 
 def test_the_engine_does_what_its_row_says() -> None:

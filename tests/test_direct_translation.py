@@ -13,22 +13,6 @@ from tools.experts.engines import ENGINES, run_job
 pytestmark = pytest.mark.filterwarnings("ignore:Recommended. pip install sacremoses")
 
 
-@pytest.fixture(autouse=True)
-def told(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
-    """Note what reaches `generate`."""
-    from transformers.generation.utils import GenerationMixin
-
-    seen: list[dict[str, Any]] = []
-    generate = GenerationMixin.generate
-
-    def noted(self: Any, **given: Any) -> Any:
-        seen.append(given)
-        return generate(self, **given)
-
-    monkeypatch.setattr(GenerationMixin, "generate", noted)
-    return seen
-
-
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """One model of each family."""
@@ -82,13 +66,13 @@ def read(folder: Path, given: dict[str, Any]) -> list[str]:
 )
 def test_marian(
     folders: dict[str, Path],
-    told: list[dict[str, Any]],
+    generated: list[dict[str, Any]],
     family: str,
     languages: tuple[str, str],
     token: str | None,
 ) -> None:
     assert translated(folders[family], "hello", *languages).startswith("hello hello")
-    first, *_, last = read(folders[family], told[0])
+    first, *_, last = read(folders[family], generated[0])
     assert first == token if token else ">>" not in first
     assert last == "</s>"
 
@@ -109,7 +93,7 @@ def test_marian(
 )
 def test_models_of_many_languages(
     folders: dict[str, Path],
-    told: list[dict[str, Any]],
+    generated: list[dict[str, Any]],
     family: str,
     languages: tuple[str, str],
     tokens: tuple[str, str],
@@ -118,8 +102,8 @@ def test_models_of_many_languages(
 
     text = translated(folders[family], "hello", *languages)
     tokenizer = AutoTokenizer.from_pretrained(folders[family])
-    assert read(folders[family], told[0])[0] == tokens[0]
-    assert told[0]["forced_bos_token_id"] == tokenizer.convert_tokens_to_ids(tokens[1])
+    assert read(folders[family], generated[0])[0] == tokens[0]
+    assert generated[0]["forced_bos_token_id"] == tokenizer.convert_tokens_to_ids(tokens[1])
     assert set(text.replace("bonjour", "").strip()) <= {"e", " "}
 
 
@@ -139,12 +123,16 @@ def test_what_is_written_is_what_comes_back(folders: dict[str, Path]) -> None:
     ],
 )
 def test_t5(
-    folders: dict[str, Path], told: list[dict[str, Any]], family: str, languages: tuple[str, str], said: str
+    folders: dict[str, Path],
+    generated: list[dict[str, Any]],
+    family: str,
+    languages: tuple[str, str],
+    said: str,
 ) -> None:
     assert "hello" in translated(folders[family], "hello", *languages)
-    text = "".join(read(folders[family], told[0])).replace("▁", " ").removesuffix("</s>").strip()
+    text = "".join(read(folders[family], generated[0])).replace("▁", " ").removesuffix("</s>").strip()
     assert text == said
-    assert told[0].get("num_beams") == (2 if family == "t5" else None)
+    assert generated[0].get("num_beams") == (2 if family == "t5" else None)
 
 
 @pytest.mark.parametrize(
@@ -169,13 +157,13 @@ def test_t5(
     ],
 )
 def test_a_model_that_cannot_do_the_pair_says_which(
-    folders: dict[str, Path], told: list[dict[str, Any]], family: str, languages: tuple[str, str]
+    folders: dict[str, Path], generated: list[dict[str, Any]], family: str, languages: tuple[str, str]
 ) -> None:
     source, target = languages
     said = f"from {source or 'the language it is for'} into {target or 'English'}"
     with pytest.raises(ModelError, match=said):
         translated(folders[family], "hello", *languages)
-    assert not told
+    assert not generated
 
 
 @pytest.mark.parametrize("family", ["mbart", "nllb", "m2m"])
@@ -185,24 +173,24 @@ def test_into_english_the_source_has_to_be_named(folders: dict[str, Path], famil
 
 
 def test_the_source_of_one_call_does_not_stay_for_the_next(
-    folders: dict[str, Path], told: list[dict[str, Any]]
+    folders: dict[str, Path], generated: list[dict[str, Any]]
 ) -> None:
     translated(folders["nllb"], source="German", target="French")
     translated(folders["nllb"], target="French")
-    assert [read(folders["nllb"], given)[0] for given in told] == ["deu_Latn", "eng_Latn"]
+    assert [read(folders["nllb"], given)[0] for given in generated] == ["deu_Latn", "eng_Latn"]
 
 
 def test_lines_stay_lines_and_long_ones_are_cut_at_sentences(
-    folders: dict[str, Path], told: list[dict[str, Any]]
+    folders: dict[str, Path], generated: list[dict[str, Any]]
 ) -> None:
     long = " ".join(["bonjour hello."] * 12)
     text = translated(folders["mbart"], f"bonjour\n\n{long}\nbonjour", target="French")
     first, blank, middle, last = text.split("\n")
     assert (first, blank, last) == ("bonjour bonjour", "", "bonjour bonjour")
-    pieces = sum(len(given["input_ids"]) for given in told)
+    pieces = sum(len(given["input_ids"]) for given in generated)
     assert pieces > 3
     assert middle.split() == ["bonjour"] * 2 * (pieces - 2)
-    assert all(given["input_ids"].shape[1] <= 62 for given in told)
+    assert all(given["input_ids"].shape[1] <= 62 for given in generated)
 
 
 def test_models_that_do_not_translate(tmp_path: Path) -> None:

@@ -5,13 +5,13 @@ import gc
 import random
 import re
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypedDict
 
 import pytest
-from blockbuster import BlockBuster, blockbuster_ctx
+from blockbuster import BlockBuster
 from chat_server import ChatServer, Script, said
 from langchain_core.runnables import RunnableConfig
 from langchain_core.tracers.context import collect_runs
@@ -26,6 +26,8 @@ from graph.agent import Agent, build
 from graph.context import Context
 from graph.nodes import wait_for
 from graph.state import State
+
+pytestmark = pytest.mark.usefixtures("no_blocking")
 
 Start = Callable[[Script], ChatServer]
 Sources = list[tuple[int, ...]]
@@ -57,13 +59,6 @@ def right(sources: Sources, name: str = "job") -> dict[str, str]:
         str(number): f"[{name}-{number:02} after {' '.join(f'{name}/{n:02}' for n in sorted(of))}]"
         for number, of in enumerate(sources)
     }
-
-
-@pytest.fixture(autouse=True)
-def no_blocking() -> Iterator[BlockBuster]:
-    """Fail on anything that blocks the event loop inside our own code, as LangGraph's server does."""
-    with blockbuster_ctx(scanned_modules=["graph", "tools", "prompts"]) as blockbuster:
-        yield blockbuster
 
 
 @pytest.fixture

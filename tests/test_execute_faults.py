@@ -260,7 +260,7 @@ async def test_without_kept_results_a_task_defers_until_the_state_holds_its_sour
     server = chat_server(scripted(PLAN, hanging(calls, release, "bravo")))
     await stopped_after(agent, server, {"0", "2"}, lambda: "bravo" in calls)
     release.set()
-    await asyncio.to_thread(store().drop_results, "")
+    await asyncio.to_thread(results.forget, "")
     stream = agent.astream(None, THREAD, context=context(server), stream_mode="updates")
     steps = [update async for update in stream]
     state = State(**(await agent.aget_state(THREAD)).values)

@@ -1,14 +1,14 @@
 import asyncio
 import ipaddress
 import socket
-import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from loopback import listening
 
 from tools import fetch as module
 from tools.errors import InputError
@@ -196,15 +196,8 @@ def server() -> Iterator[int]:
             self.end_headers()
             self.wfile.write(f"{self.headers['Host']} {self.path}".encode())
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Page) as http:
-        thread = threading.Thread(target=http.serve_forever)
-        thread.start()
-        yield http.server_port
-        http.shutdown()
-        thread.join()
+    with listening(Page) as address:
+        yield int(address.rpartition(":")[2])
 
 
 async def test_a_name_is_resolved_once(server: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,12 +2,11 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from blockbuster import blockbuster_ctx
 from chat_server import ChatServer, Reply, Script, said, text
 from langchain_core.messages import AIMessage
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
@@ -19,6 +18,8 @@ from graph.respond import answer_of
 from graph.state import Request, State
 from tools.errors import InputError
 
+pytestmark = pytest.mark.usefixtures("no_blocking")
+
 Start = Callable[[Script], ChatServer]
 
 
@@ -27,13 +28,6 @@ async def run(agent: Agent, server: ChatServer, request: str = "Do it.", **field
         Request(messages=[message(request)]), THREAD, context=context(server, **fields)
     )
     return State(**state)
-
-
-@pytest.fixture(autouse=True)
-def _no_blocking() -> Iterator[None]:
-    """Fail on anything that blocks the event loop inside our own code, as LangGraph's server does."""
-    with blockbuster_ctx(scanned_modules=["graph", "tools", "prompts"]):
-        yield
 
 
 @pytest.fixture

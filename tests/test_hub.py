@@ -129,7 +129,7 @@ def test_a_tag_that_the_hub_does_not_know_is_no_trouble(server: HubServer) -> No
 
 
 def test_a_hub_that_hangs_is_left_after_a_moment(server: HubServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hub, "HUB_SECONDS", 0.3)
+    monkeypatch.setattr(hub.calls, "HUB_SECONDS", 0.3)
     server.hub = lambda call: Answer([], pause=3)
     start = time.monotonic()
     assert hub.search(TASK, 5, served=True) == []

@@ -2,16 +2,16 @@ import io
 import os
 import struct
 import sys
-import threading
 import zlib
 from collections.abc import Callable, Iterator
 from fractions import Fraction
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
+from loopback import listening
 from PIL import Image
 
 from tools.artifacts import ArtifactStore
@@ -214,16 +214,9 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
             self.end_headers()
             self.wfile.write(pages[self.path])
 
-        def log_message(self, *_: object) -> None:
-            pass
-
     monkeypatch.setenv("HUGGINGGPT_ALLOW_PRIVATE_URLS", "1")
-    with ThreadingHTTPServer(("127.0.0.1", 0), Page) as http:
-        thread = threading.Thread(target=http.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{http.server_port}"
-        http.shutdown()
-        thread.join()
+    with listening(Page) as address:
+        yield address
 
 
 async def test_addresses_are_fetched_and_checked_like_files(

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tools import llama
+from tools import llama, llama_server
 from tools.errors import ModelError, SetupError
 from tools.experts import workers
 
@@ -87,6 +87,15 @@ async def test_key_is_random_and_not_on_the_command_line(weights: Path) -> None:
     assert (await llama.address())[1] != key
 
 
+async def test_other_tools_in_the_current_folder_are_left_alone(
+    weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (weights.parent / "here" / "tools").mkdir(parents=True)
+    (weights.parent / "here" / "tools" / "__init__.py").write_text("raise SystemExit")
+    monkeypatch.chdir(weights.parent / "here")
+    assert server_pid((await llama.address()).uds)
+
+
 async def test_dead_server_is_replaced(weights: Path) -> None:
     first = await llama.address()
     os.kill(server_pid(first.uds), signal.SIGKILL)
@@ -104,7 +113,7 @@ async def test_only_this_user_reaches_the_socket_and_it_leaves_nothing_behind(we
 
 
 async def test_a_path_too_long_for_a_socket_is_no_problem() -> None:
-    assert llama._host("/tmp/" + "x" * 100) == "127.0.0.1"
+    assert llama_server._host("/tmp/" + "x" * 100) == "127.0.0.1"
 
 
 def test_server_that_does_not_start(weights: Path) -> None:

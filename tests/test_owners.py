@@ -20,7 +20,7 @@ from graph.agent import build, graph
 from graph.context import Context
 from graph.files import message
 from graph.state import Request, State
-from tools import keys
+from tools import keys, marks
 from tools.artifacts import store
 from tools.errors import InputError, SetupError
 from tools.outputs import Artifact
@@ -60,13 +60,13 @@ async def test_what_a_task_made_is_the_owners(
         {"task": "canny-control", "args": {"image": image}} for image in ("cat.png", "<resource>-0")
     ]
     asked = Request(messages=[message("Find the edges of cat.png.", [picture])])
-    await asyncio.to_thread(store().claim, "alice", picture.ref)
+    await asyncio.to_thread(marks.claim, "alice", picture.ref)
     chosen = asked_of(chat_server(scripted(edges, lambda _: "")), monkeypatch)
     state = State(**await graph.ainvoke(asked, of("alice"), context=chosen))
     assert statuses(state) == {"0": "ok", "1": "ok"}
     made = [file for result in state.results.values() if result.output for file in result.output.files]
-    assert [store().owns("alice", file.ref) for file in made] == [True, True]
-    assert [store().owns("bob", file.ref) for file in (picture, *made)] == [False, False, False]
+    assert [marks.owns("alice", file.ref) for file in made] == [True, True]
+    assert [marks.owns("bob", file.ref) for file in (picture, *made)] == [False, False, False]
     address = re.findall(r"\]\((\S+signature=\w+)\)", str(state.messages[-1].text))[0]
     async with web() as browser:
         assert (await browser.get(address)).headers["Content-Type"] == "image/png"
@@ -79,7 +79,7 @@ async def test_somebody_elses_file_is_refused(
     server = chat_server(scripted([], lambda _: "Done."))
     chosen = asked_of(server, monkeypatch)
     asked = Request(messages=[message("What is on cat.png?", [picture])])
-    await asyncio.to_thread(store().claim, "alice", picture.ref)
+    await asyncio.to_thread(marks.claim, "alice", picture.ref)
     with pytest.raises(InputError, match="there is no artifact"):
         await graph.ainvoke(asked, of("bob"), context=chosen)
     assert server.requests == []
@@ -115,15 +115,15 @@ async def test_a_task_whose_files_cannot_be_claimed_fails_alone(
     chat_server: Start, picture: Artifact, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("cv2", reason="the extra vision is not installed")
-    await asyncio.to_thread(store().claim, "alice", picture.ref)
+    await asyncio.to_thread(marks.claim, "alice", picture.ref)
     plan = [{"task": "canny-control", "args": {"image": "cat.png"}}, echo("two")]
     chosen = asked_of(chat_server(scripted(plan, lambda _: "Done.")), monkeypatch)
 
-    def full(_: object, owner: str, ref: str) -> None:
+    def full(owner: str, ref: str) -> None:
         if ref.endswith(".png"):
             raise SetupError("The store is full.")
 
-    monkeypatch.setattr("tools.artifacts.ArtifactStore.claim", full)
+    monkeypatch.setattr("tools.marks.claim", full)
     asked = Request(messages=[message("Find the edges of cat.png.", [picture])])
     state = State(**await graph.ainvoke(asked, of("alice"), context=chosen))
     assert statuses(state) == {"0": "failed", "1": "ok"}

@@ -13,7 +13,8 @@ from graph.agent import build
 from graph.context import Context
 from graph.files import block, message
 from graph.history import shrink
-from graph.plan import _by_chat_model, earlier_results, files_meant, understood
+from graph.meaning import earlier_results, files_meant, understood
+from graph.plan import _by_chat_model
 from graph.state import Request, State
 from graph.types import Plan
 from tools.artifacts import store

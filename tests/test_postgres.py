@@ -9,15 +9,14 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from subprocess import PIPE
-from typing import Any
 
 import psycopg
 import pytest
-from chat_server import ChatServer, Script, said
+from chat_server import ChatServer, Script
+from killed import ROOT, TASKS, command, waiting
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import empty_checkpoint
 from pydantic import SecretStr
-from test_cli_kill import ROOT, TASKS, command
 from typer.testing import CliRunner
 
 from app import runs
@@ -116,19 +115,8 @@ def test_a_killed_run_is_gone_on_with_by_two_processes_at_once(
     asked: list[str] = []
     killed = threading.Event()
 
-    def script(body: dict[str, Any]) -> str:
-        if "response_format" in body:
-            return json.dumps({"tasks": TASKS})
-        text = said(body)
-        if "Results:" in text:
-            return "All done."
-        asked.append("alpha" if "alpha" in text else "bravo" if "bravo" in text else "child")
-        if asked[-1] == "bravo":
-            killed.wait(60)
-        return {"alpha": "[A]", "bravo": "[B]", "child": "[C]"}[asked[-1]]
-
     (tmp_path / "note.txt").write_text("A note.")
-    model = {"HUGGINGGPT_MODEL": chat_server(script).url, "HUGGINGGPT_K": "1"}
+    model = {"HUGGINGGPT_MODEL": chat_server(waiting(asked, killed)).url, "HUGGINGGPT_K": "1"}
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "HUGGINGGPT_DATABASE_URL": database, **model}
 
     def start(*arguments: str) -> subprocess.Popen[str]:

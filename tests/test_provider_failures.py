@@ -8,7 +8,7 @@ import pytest
 from hub_server import TOKEN, Answer, Call, HubServer, Script
 from provider_cases import ID, REMOTE, TASK, add, ask, providers, script
 
-from tools import hf_http
+from tools import hf_limits
 from tools.errors import (
     AuthError,
     CreditError,
@@ -52,7 +52,7 @@ async def test_every_failure_of_every_task(
     server: HubServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, task: str
 ) -> None:
     add(server, task)
-    monkeypatch.setattr(hf_http, "MAX_BYTES", 100_000)
+    monkeypatch.setattr(hf_limits, "MAX_BYTES", 100_000)
     for name, (answer, kind, says) in FAILURES.items():
         server.script = script(answer)
         with pytest.raises(kind, match=says) as caught:

@@ -20,6 +20,7 @@ from app.saver import Saver, checkpointer, checkpointers
 from graph.agent import build
 from graph.files import message
 from graph.state import Request
+from tools import marks, results
 from tools.artifacts import store
 from tools.errors import InputError
 from tools.outputs import Artifact, Output
@@ -165,24 +166,24 @@ def test_a_file_that_is_stored_again_meanwhile_stays() -> None:
 def test_the_marks_of_owners_go_with_their_artifacts() -> None:
     files = again, gone, young = put("again"), put("gone"), put("young")
     for file in files:
-        store().claim("alice", file.ref)
+        marks.claim("alice", file.ref)
     grow_old(days=40)
     put("young")
     sweep = Sweep(settings().artifacts_root, datetime.now(UTC) - DAY)
     put("again")
     assert sweep.remove(set(), dry_run=False).files == {"artifact": 1, "owner mark": 1}
-    assert [store().owns("alice", file.ref) for file in (again, gone, young)] == [True, False, True]
+    assert [marks.owns("alice", file.ref) for file in (again, gone, young)] == [True, False, True]
 
 
 def test_kept_results_and_partial_files_go_and_what_is_not_ours_stays() -> None:
     named, root = put("named by a kept result"), Path(settings().artifacts_root)
-    store().keep_result("turn/superstep", "0", "{}")
+    results.keep("turn/superstep", "0", "{}")
     (root / "partial" / ("0" * 32)).write_text("cut off")
     (root / "owners.json").write_text("{}")
     (root / "aa").mkdir(exist_ok=True)
     (root / "aa/notes.txt").write_text("mine")
     grow_old(days=40)
-    store().keep_result("other/superstep", "0", Output(text="", files=(named,)).model_dump_json())
+    results.keep("other/superstep", "0", Output(text="", files=(named,)).model_dump_json())
     sweep = Sweep(str(root), datetime.now(UTC) - DAY)
     freed = sweep.remove(sweep.referenced(), dry_run=False)
     assert freed.files == {"kept result": 1, "partial file": 1}

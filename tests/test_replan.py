@@ -1,12 +1,11 @@
 """Planning the rest anew when tasks failed for good."""
 
-import json
 from collections.abc import Callable
 from typing import Any
 
-from chat_server import ChatServer, Reply, Script, said
+from chat_server import ChatServer, Script, said
 from langgraph.checkpoint.memory import InMemorySaver
-from scripted import REQUEST, THREAD, context, echo, statuses, texts
+from scripted import REQUEST, THREAD, context, numbered, planning, statuses, texts
 
 from graph.agent import build
 from graph.respond import answer_of
@@ -15,25 +14,7 @@ from graph.state import State
 Start = Callable[[Script], ChatServer]
 
 
-def planning(*plans: list[dict[str, Any]]) -> Script:
-    """Answer the planner with one plan after the other; jobs named `broken` fail."""
-    left = iter(plans)
-
-    def script(body: dict[str, Any]) -> Reply | str:
-        if "response_format" in body:
-            return json.dumps({"tasks": next(left)})
-        if "Results:" in said(body):
-            return "Done."
-        return "" if "broken" in said(body) else f"[{said(body).count('fine')}]"
-
-    return script
-
-
-def task(id_: int, text: str, source: int | None = None) -> dict[str, Any]:
-    return {"id": id_, **echo(text, source)}
-
-
-FIRST = [task(0, "fine"), task(1, "broken", 0), task(2, "fine", 1)]
+FIRST = [numbered(0, "fine"), numbered(1, "broken", 0), numbered(2, "fine", 1)]
 
 
 async def run(server: ChatServer, **fields: Any) -> State:
@@ -42,7 +23,7 @@ async def run(server: ChatServer, **fields: Any) -> State:
 
 
 async def test_the_rest_is_planned_anew_and_may_use_what_is_finished(chat_server: Start) -> None:
-    server = chat_server(planning(FIRST, [task(0, "fine"), task(3, "fine again", 0)]))
+    server = chat_server(planning(FIRST, [numbered(0, "fine"), numbered(3, "fine again", 0)]))
     state = await run(server, max_replans=1)
     assert statuses(state) == {"0": "ok", "3": "ok"}
     assert state.plan
@@ -63,7 +44,9 @@ async def test_nothing_is_planned_anew_by_default(chat_server: Start) -> None:
 
 
 async def test_it_ends_at_the_limit(chat_server: Start) -> None:
-    server = chat_server(planning(FIRST, [task(3, "broken", 0)], [task(4, "broken", 0)], [task(5, "fine")]))
+    server = chat_server(
+        planning(FIRST, [numbered(3, "broken", 0)], [numbered(4, "broken", 0)], [numbered(5, "fine")])
+    )
     state = await run(server, max_replans=2)
     assert statuses(state) == {"0": "ok", "4": "failed"}
     assert state.replans == 0
@@ -76,7 +59,7 @@ async def test_without_another_way_the_failures_are_told(chat_server: Start) -> 
 
 
 async def test_a_new_plan_that_stays_invalid_leaves_what_there_is(chat_server: Start) -> None:
-    wrong = [task(7, "fine", 1)]
+    wrong = [numbered(7, "fine", 1)]
     state = await run(chat_server(planning(FIRST, wrong, wrong, wrong)), max_replans=1)
     assert texts(state) == {"0": "[1]"}
     assert "could not be planned anew" in answer_of(state)

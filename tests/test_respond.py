@@ -8,9 +8,10 @@ from chat_server import ChatServer, Reply, Script, said
 
 from graph.agent import build
 from graph.context import Context
+from graph.facts import fallbacks, table
 from graph.files import as_text, files_of, message
 from graph.planners.wire import read
-from graph.respond import Limits, _fallbacks, answer_of, digest, table
+from graph.respond import Limits, answer_of, digest
 from graph.state import Request, State
 from graph.types import Assignment, Plan, Task, TaskError, TaskResult
 from tools.errors import HuggingGPTError
@@ -64,7 +65,7 @@ def test_the_answer_says_which_model_did_the_work() -> None:
     again = second.model_copy(update={"model": "a/first"})
     state = State(plan=plan(2), results={"0": second, "1": again}, assignments={"0": chosen, "1": chosen})
     done = [(task, state.results[task.id]) for task in plan(2).tasks]
-    assert _fallbacks(done, state) == [
+    assert fallbacks(done, state) == [
         "summarization (task 0) was done by b/second instead. a/first: It is too large."
     ]
     assert "| b/second (inference provider) |" in table(done)

@@ -5,7 +5,7 @@ import hashlib
 import pytest
 
 from graph.files import message
-from graph.plan import files_meant
+from graph.meaning import files_meant
 from graph.planners.retrieval_clauses import Clause, read
 from graph.planners.retrieval_following import guided, joined
 from graph.planners.retrieval_guides import guide, kind_of

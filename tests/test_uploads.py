@@ -8,17 +8,16 @@ import socket
 import tempfile
 from collections.abc import Callable, Iterator
 from functools import partial
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import pytest
 import soundfile
-from blockbuster import blockbuster_ctx
 from chat_server import ChatServer, Script, said
 from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, ToolMessage
 from langgraph.checkpoint.memory import InMemorySaver
+from loopback import listening
 from PIL import Image
 from scripted import THREAD, context, echo, scripted
 
@@ -31,6 +30,8 @@ from tools.artifacts import store
 from tools.errors import InputError
 from tools.outputs import Artifact
 from tools.settings import settings
+
+pytestmark = pytest.mark.usefixtures("no_blocking")
 
 Start = Callable[[Script], ChatServer]
 
@@ -55,30 +56,18 @@ PNG, WAV, CSV = picture(), sound(), b"a,b\n1,2\n3,4\n"
 PNG64, WAV64, CSV64 = map(encoded, (PNG, WAV, CSV))
 
 
-@pytest.fixture(autouse=True)
-def _no_blocking() -> Iterator[None]:
-    with blockbuster_ctx(scanned_modules=["graph", "tools"]):
-        yield
-
-
 @pytest.fixture
 def address() -> Iterator[str]:
     """Serve the picture on loopback."""
 
-    class Handler(BaseHTTPRequestHandler):
+    class Picture(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.send_response(200)
             self.end_headers()
             self.wfile.write(PNG)
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_address[1]}/cat.png"
-    server.shutdown()
-    server.server_close()
+    with listening(Picture) as served:
+        yield f"{served}/cat.png"
 
 
 async def taken(*parts: dict[str, Any]) -> list[Artifact]:

@@ -2,19 +2,19 @@
 
 import asyncio
 import io
-from collections.abc import AsyncIterator, Iterator
 
 import httpx
 import pytest
-from blockbuster import blockbuster_ctx
 from PIL import Image
-from web_client import BASE, web
+from web_client import BASE
 
 from tools.artifacts import store
 from tools.errors import InputError
 from tools.links import file_name, link
 from tools.outputs import SCHEME, Artifact
 from tools.settings import Settings, settings
+
+pytestmark = pytest.mark.usefixtures("no_blocking")
 
 
 def picture() -> bytes:
@@ -35,18 +35,6 @@ def image() -> Artifact:
 def page() -> Artifact:
     """HTML is text like any other."""
     return store().put_bytes(b"<!doctype html><script>alert(1)</script>", "page.html")
-
-
-@pytest.fixture(autouse=True)
-def _no_blocking() -> Iterator[None]:
-    with blockbuster_ctx(scanned_modules=["graph", "tools", "app"]):
-        yield
-
-
-@pytest.fixture
-async def client() -> AsyncIterator[httpx.AsyncClient]:
-    async with web() as opened:
-        yield opened
 
 
 def path(artifact: Artifact) -> str:

@@ -4,16 +4,15 @@ import asyncio
 import json
 import logging
 import re
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import httpx
 import pytest
-from blockbuster import blockbuster_ctx
 from chat_server import ChatServer, Reply, Script, said
 from scripted import echo, scripted
 from test_web_artifacts import BYTES
-from web_client import BASE, web
+from web_client import BASE
 
 from app.routes.jarvis_results import addressed
 from graph.state import State
@@ -21,20 +20,10 @@ from tools.artifacts import store
 from tools.outputs import SCHEME
 from tools.settings import settings
 
+pytestmark = pytest.mark.usefixtures("no_blocking")
+
 Start = Callable[[Script], ChatServer]
 KEYS = {"api_key": "sk-of-the-client", "api_type": "openai", "api_endpoint": "https://x.test/v1"}
-
-
-@pytest.fixture(autouse=True)
-def _no_blocking() -> Iterator[None]:
-    with blockbuster_ctx(scanned_modules=["graph", "tools", "app"]):
-        yield
-
-
-@pytest.fixture
-async def client() -> AsyncIterator[httpx.AsyncClient]:
-    async with web() as opened:
-        yield opened
 
 
 @pytest.fixture

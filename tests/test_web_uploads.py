@@ -2,35 +2,24 @@
 
 import asyncio
 import importlib.util
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from blockbuster import blockbuster_ctx
 from langchain_core.messages import HumanMessage
 from starlette.schemas import SchemaGenerator
 from test_web_artifacts import BYTES
-from web_client import web
 
 from app.web import routes
 from graph.files import files_of
 from graph.uploads import taken_in
-from tools.artifacts import ArtifactStore, store
+from tools.artifacts import store
+from tools.place import Place
 from tools.settings import settings
 
-
-@pytest.fixture(autouse=True)
-def _no_blocking() -> Iterator[None]:
-    with blockbuster_ctx(scanned_modules=["graph", "tools", "app"]):
-        yield
-
-
-@pytest.fixture
-async def client() -> AsyncIterator[httpx.AsyncClient]:
-    async with web() as opened:
-        yield opened
+pytestmark = pytest.mark.usefixtures("no_blocking")
 
 
 async def test_a_body_becomes_a_block_for_a_message(client: httpx.AsyncClient) -> None:
@@ -129,7 +118,7 @@ async def test_health_does_not_wait_for_a_store_that_hangs(
     from app.routes import health
 
     monkeypatch.setattr(health, "SECONDS", 0.1)
-    monkeypatch.setattr(ArtifactStore, "check", lambda self: sleep(0.5))
+    monkeypatch.setattr(Place, "check", lambda self: sleep(0.5))
     answers = await asyncio.gather(*(client.get("/health") for _ in range(5)))
     assert {answer.status_code for answer in answers} == {503}
     assert all("no answer" in answer.json()["artifacts"] for answer in answers)

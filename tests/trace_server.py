@@ -2,15 +2,15 @@
 
 import json
 import re
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email import message_from_bytes
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import zstandard
+from loopback import listening
 
 INFO = {
     "version": "0.17.0",
@@ -95,24 +95,14 @@ class TraceServer:
 def serve(routes: Routes | None = None) -> Iterator[TraceServer]:
     """Run a collector until the block ends."""
     state = TraceServer(routes=routes or {})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(state))
-    server.daemon_threads = True
-    state.url = f"http://127.0.0.1:{server.server_address[1]}"
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-    thread.start()
-    try:
+    with listening(_handler(state)) as address:
+        state.url = address
         yield state
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 def _handler(state: TraceServer) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
-
-        def log_message(self, *args: object) -> None:
-            pass
 
         def do_GET(self) -> None:
             self._answer(self._read())

@@ -12,8 +12,10 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from tools.asset_hub import from_hub
 from tools.asset_manifest import Asset, AssetFile, load
-from tools.asset_sources import Stage, from_hub, from_wheels
+from tools.asset_stage import Stage
+from tools.asset_wheels import from_wheels
 from tools.download import DownloadCancelledError, DownloadError, Tracker, cancelled, on_progress
 from tools.errors import SetupError
 from tools.settings import settings

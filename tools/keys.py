@@ -13,11 +13,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from tools.errors import InputError, SetupError
-from tools.private import LOCK_SECONDS, write
+from tools.private import locked, write
 from tools.settings import settings
 
 BEGINNING = "hgpt_"
@@ -159,13 +158,8 @@ def _change(change: Callable[[tuple[Key, ...]], tuple[Key, ...]]) -> None:
     """Write the file anew; one process at a time, and whoever reads it meanwhile gets the old or the new one."""
     path = _path()
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(path.with_suffix(".lock"), timeout=LOCK_SECONDS):
+        with locked(path):
             write(path, _FILE.dump_json(change(_from_file()), indent=1))
-    except Timeout:
-        raise SetupError(
-            f"Another program holds {path.with_suffix('.lock')}: end it and try again."
-        ) from None
     except OSError as error:
         raise SetupError(
             f"{path} cannot be written: {error.strerror}; set HUGGINGGPT_DATA_DIR to another place."

@@ -1,10 +1,10 @@
 """The embedded chat model: xllamacpp's OpenAI-compatible server in a child process.
 
 It listens on a Unix socket that only this user can open, so that it needs no network at all, not even loopback;
-on loopback where there are no such sockets. The child is `python -m tools.llama`. It reads the model's path and a
-fresh key from standard input, prints its address as one line of JSON, and ends when that input does: when the parent
-ends, in whatever way. (The kernel's parent-death signal would not do: it is sent when the thread ends that started
-the child.)
+on loopback where there are no such sockets. The child is `tools/llama_server.py`. It reads the model's path
+and a fresh key from standard input, prints its address as one line of JSON, and ends when that input does: when the
+parent ends, in whatever way. (The kernel's parent-death signal would not do: it is sent when the thread ends that
+started the child.)
 """
 
 import asyncio
@@ -13,7 +13,6 @@ import json
 import logging
 import os
 import secrets
-import socket
 import subprocess
 import sys
 import tempfile
@@ -21,24 +20,16 @@ import threading
 from importlib.util import find_spec
 from pathlib import Path
 from shutil import rmtree
-from typing import IO, Any, NamedTuple
+from typing import IO, NamedTuple
 
+from tools import llama_server
 from tools.assets import is_cached, resolve
 from tools.errors import HuggingGPTError, ModelError, SetupError
 from tools.experts import workers
 
 ASSET = "qwen2.5-coder-1.5b"
-CONTEXT = 8192
-"""Tokens of context, shared by all requests that run at the same time."""
-PARALLEL = 2
-"""Requests that run at the same time; others queue in the server."""
 MEMORY = 1_600_000_000
 """Bytes that it holds: weights, context and prompts that come again."""
-PROMPT_CACHE_MB = 128
-"""Memory for prompts that come again, beside the context itself."""
-
-SOCKET_PATH = 100
-"""Longest path of a Unix socket, with some room below what systems allow (104 on macOS, 108 on Linux)."""
 
 
 class Address(NamedTuple):
@@ -64,7 +55,8 @@ class _Server:
         self.key = secrets.token_urlsafe(32)
         self._folder = Path(tempfile.mkdtemp(prefix="hugginggpt-"))
         self._process = subprocess.Popen(  # noqa: S603 - our own interpreter, nothing from outside
-            [sys.executable, "-m", __name__],
+            # By its path: another `tools` in the current folder is none of ours.
+            [sys.executable, "-P", llama_server.__file__],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -171,42 +163,3 @@ def _pipes(process: "subprocess.Popen[str]") -> tuple[IO[str], IO[str]]:
     if process.stdin is None or process.stdout is None:
         raise RuntimeError("the child was started without pipes")
     return process.stdin, process.stdout
-
-
-def serve() -> None:
-    """Serve the model until standard input ends; the child process's only work."""
-    asked = json.loads(sys.stdin.readline())
-    address_line = os.dup(1)
-    os.dup2(2, 1)
-    server = _xllamacpp(asked["model"], asked["key"], _host(asked["folder"]))
-    os.write(address_line, json.dumps({"url": server.listening_address}).encode() + b"\n")
-    sys.stdin.read()
-    rmtree(asked["folder"], ignore_errors=True)
-    os._exit(0)
-
-
-def _host(folder: str) -> str:
-    path = str(Path(folder, "chat.sock"))
-    return path if hasattr(socket, "AF_UNIX") and len(path) <= SOCKET_PATH else "127.0.0.1"
-
-
-def _xllamacpp(model: str, key: str, host: str) -> Any:
-    import xllamacpp
-
-    params = xllamacpp.CommonParams()
-    params.model.path = model
-    params.model_alias = {"embedded"}
-    params.api_keys = [key]
-    params.hostnames = [host]
-    params.port = 0
-    params.n_ctx, params.n_parallel, params.kv_unified = CONTEXT, PARALLEL, True
-    params.cache_prompt, params.cache_ram_mib = True, PROMPT_CACHE_MB
-    # Repacked weights would take 600 MB and 3 seconds more, for no speed that could be measured.
-    params.no_extra_bufts = True
-    params.warmup = params.ui = params.endpoint_slots = False
-    params.verbosity = -1
-    return xllamacpp.Server(params)
-
-
-if __name__ == "__main__":
-    serve()

@@ -5,8 +5,8 @@ import hashlib
 import json
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from pathlib import Path
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from filelock import FileLock, Timeout
@@ -69,17 +69,24 @@ def _release(lock: FileLock) -> None:
 
 def kept(folder: str) -> dict[str, str]:
     """Return the texts that were kept in a folder by their names. Blocking."""
+    found = dict[str, str]()
     try:
-        return store().results(folder)
+        place = store().place
+        with place.being("read"), suppress(FileNotFoundError):
+            paths = place.files.ls(_folder(folder), detail=False)
+            found = {PurePosixPath(path).stem: place.files.cat_file(path).decode() for path in paths}
     except SetupError as error:
         logger.warning("Kept results cannot be read: %s", error)
-        return {}
+    return found
 
 
 def keep(folder: str, name: str, text: str) -> None:
     """Keep a text in a folder. Blocking; a store that cannot be written is no reason to fail."""
     try:
-        store().keep_result(folder, name, text)
+        place = store().place
+        with place.partial(f"The result {name}") as partial:
+            place.copy([text.encode()], partial)
+            place.move(partial, f"{_folder(folder)}/{name}.json")
     except SetupError as error:
         logger.warning("A result cannot be kept: %s", error)
 
@@ -87,9 +94,15 @@ def keep(folder: str, name: str, text: str) -> None:
 def forget(folder: str) -> None:
     """Remove a folder with all that was kept in it. Blocking."""
     try:
-        store().drop_results(folder)
+        place = store().place
+        with place.being("written"), suppress(FileNotFoundError):
+            place.files.rm(_folder(folder), recursive=True)
     except SetupError as error:
         logger.warning("Kept results cannot be removed: %s", error)
+
+
+def _folder(name: str) -> str:
+    return store().place.at(f"results/{name}")
 
 
 def is_whole(output: Output) -> bool:

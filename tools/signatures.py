@@ -5,10 +5,8 @@ import hmac
 import secrets
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from tools.errors import SetupError
-from tools.private import LOCK_SECONDS, write
+from tools.private import locked, write
 from tools.settings import settings
 
 BYTES = 32
@@ -38,10 +36,6 @@ def _secret() -> bytes:
     path = settings().data_dir / "link.secret"
     try:
         secret = path.read_bytes() if path.exists() else _made(path)
-    except Timeout:
-        raise SetupError(
-            f"Another program holds {path.with_suffix('.lock')}: end it and try again."
-        ) from None
     except OSError as error:
         raise SetupError(
             f"{path} cannot be used: {error.strerror}; set HUGGINGGPT_LINK_SECRET instead."
@@ -53,8 +47,7 @@ def _secret() -> bytes:
 
 def _made(path: Path) -> bytes:
     """Make a secret, unless another process just did."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(path.with_suffix(".lock"), timeout=LOCK_SECONDS):
+    with locked(path):
         if not path.exists():
             write(path, secrets.token_hex(BYTES).encode())
         return path.read_bytes()

@@ -8,8 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from tools.artifacts import place
-from tools.errors import SetupError
+from tools.place import Place
 
 SHA256 = re.compile(rb"(?=([0-9a-f]{64}))")
 ARTIFACT, MARK, RESULT, PARTIAL = "artifact", "owner mark", "kept result", "partial file"
@@ -55,7 +54,7 @@ class Sweep:
     The files are listed before the caller looks for references, so that what comes in meanwhile is not touched.
 
     Args:
-        root: As of `ArtifactStore`.
+        root: As of `Place`.
         before: Only files that were last written before this time are removed.
 
     Raises:
@@ -63,12 +62,10 @@ class Sweep:
     """
 
     def __init__(self, root: str, before: datetime) -> None:
-        self._root = root
-        self._files, self._base = place(root)
-        try:
+        self._place = Place(root)
+        self._files = self._place.files
+        with self._place.being("read"):
             listed = list(self._listed())
-        except OSError as error:
-            raise SetupError(f"{root} cannot be read: {error}.") from error
         self._old = [file for file in listed if file.modified < before]
         self._young = [file for file in listed if file.modified >= before]
 
@@ -93,23 +90,22 @@ class Sweep:
         """
         kinds, size = Counter[str](), 0
         kept = {*referenced, *(Path(file.name).stem for file in self._young)}
-        try:
-            # Marks come after the artifacts they are of.
-            for file in sorted(self._old, key=lambda file: file.name.startswith("owners/")):
+        # Marks come after the artifacts they are of.
+        files = sorted(self._old, key=lambda file: file.name.startswith("owners/"))
+        with self._place.being("written"):
+            for file in files:
                 kind = _kind(file.name, kept)
                 if kind and (dry_run or self._removed(file, kind)):
                     kinds[kind] += 1
                     size += file.size
-        except OSError as error:
-            raise SetupError(f"{self._root} cannot be written: {error}.") from error
         return Freed(kinds, size)
 
     def _listed(self) -> Iterator[StoredFile]:
         self._files.invalidate_cache()
-        for path, found in self._files.find(self._base, detail=True).items():
+        for path, found in self._files.find(self._place.base, detail=True).items():
             # Partial files come and go.
             with suppress(FileNotFoundError):
-                name = path.removeprefix(f"{self._base}/")
+                name = path.removeprefix(f"{self._place.base}/")
                 yield StoredFile(path, name, found["size"], self._files.modified(path))
 
     def _removed(self, file: StoredFile, kind: str) -> bool:
@@ -128,7 +124,7 @@ class Sweep:
         return True
 
     def _artifact(self, sha256: str) -> str:
-        return f"{self._base}/{sha256[:2]}/{sha256}*"
+        return self._place.at(f"{sha256[:2]}/{sha256}*")
 
     def _tidy(self, file: StoredFile) -> None:
         """Remove the folders of kept results that are empty now; a bucket has no such."""

@@ -11,6 +11,7 @@ import typer
 
 from app import approval, runs
 from app.errors import INTERRUPTED, WAITS, say
+from app.loop import hurry, loop
 from app.output import terminal
 from app.view import View
 from graph.agent import Agent
@@ -25,7 +26,7 @@ HELP = "Type a request; /file PATH adds a file or address to the next one, /quit
 def start(files: Sequence[str], options: Mapping[str, Any], thread: str | None) -> None:
     """Talk until the input ends."""
     name, context = thread or runs.new_thread(), runs.context_of(options)
-    with runs.loop() as runner:
+    with loop() as runner:
         stack = AsyncExitStack()
         try:
             conversation = _Conversation(name, context, runner.run(stack.enter_async_context(runs.opened())))
@@ -34,7 +35,7 @@ def start(files: Sequence[str], options: Mapping[str, Any], thread: str | None) 
             while (line := _read()) is not None:
                 conversation.hear(line, runner)
         except KeyboardInterrupt:
-            runs.hurry()
+            hurry()
             kept = shlex.quote(name)
             say(f"\nStopped. Go on with: hugginggpt resume {kept}, or hugginggpt chat --thread {kept}")
             raise typer.Exit(INTERRUPTED) from None

@@ -11,14 +11,14 @@ import httpx
 import typer
 from rich.markup import escape
 
-from app import runs
 from app.errors import FAILED
+from app.loop import complete
 from app.output import terminal
 from app.saver import checkpointer
-from tools.artifacts import ArtifactStore
 from tools.assets import ASSETS, is_cached
 from tools.errors import SetupError
 from tools.experts.engines import ENGINES
+from tools.place import Place
 from tools.settings import Settings, settings
 
 REACH_SECONDS = 3.0
@@ -73,7 +73,7 @@ def _folders(settings: Settings) -> Iterator[Check]:
         yield Check(f"folder {variable}", usable, str(folder), mend, essential=True)
     yield _space(there)
     try:
-        ArtifactStore(settings.artifacts_root)
+        Place(settings.artifacts_root)
     except SetupError as error:
         yield Check("store HUGGINGGPT_ARTIFACTS", False, str(error), essential=True)
 
@@ -90,7 +90,7 @@ def _database() -> Check:
             pass
 
     try:
-        runs.complete(opened())
+        complete(opened())
     except SetupError as error:
         return Check("database HUGGINGGPT_DATABASE_URL", False, str(error), essential=True)
     return Check("database HUGGINGGPT_DATABASE_URL", True, "answers")

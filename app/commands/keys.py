@@ -1,8 +1,7 @@
 """`keys add`, `keys list` and `keys remove`: the API keys of the server."""
 
-from app.commands.tables import table
 from app.errors import say
-from app.output import terminal
+from app.output import table, terminal
 from tools import keys
 
 NONE = "There are no keys: the server answers everybody on its own machine and nobody else."

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from app import runs
+from app.loop import complete
 from app.output import terminal
 from app.prune import Pruned, age, owns_artifacts, prune
 from app.saver import checkpointers
@@ -13,7 +13,7 @@ def start(older_than: str, artifacts: bool | None, dry_run: bool) -> None:
     """Remove old threads and files, and say what was freed."""
     limit, root = age(older_than), settings().artifacts_root
     sweeps = owns_artifacts(settings()) if artifacts is None else artifacts
-    pruned = runs.complete(_pruned(limit, root if sweeps else None, dry_run))
+    pruned = complete(_pruned(limit, root if sweeps else None, dry_run))
     _say(_said(pruned, dry_run))
     if artifacts is None and not sweeps:
         _say(f"The files in {root} stay: threads of others may refer to them. --artifacts removes them too.")

@@ -1,7 +1,6 @@
 """`models add`, `models remove` and `models list`: the registry of the user's own models."""
 
-from app.commands.tables import table
-from app.output import terminal
+from app.output import table, terminal
 from tools.models import registry
 from tools.settings import settings
 

@@ -11,6 +11,7 @@ from langgraph.types import Command, StateSnapshot
 from app import approval, runs, view
 from app.answers import Answer, Decision, usable
 from app.errors import FAILED, WAITS, code_of, say
+from app.loop import complete, stoppable
 from app.output import only_json, terminal
 from app.parts import tree
 from app.report import has_failed, report
@@ -90,7 +91,7 @@ def plan_only(request: str, files: Sequence[str], options: Options, as_json: boo
         return await runs.planned(runs.request_of(request, await runs.taken(files)), context)
 
     with only_json(as_json) as put:
-        state = runs.complete(work())
+        state = complete(work())
         for note in state.notes:
             say(f"Note: {note}")
         made = state.plan or Plan()
@@ -125,7 +126,7 @@ def _finished(thread: str, begin: Begin, shown: view.View, asks: bool) -> approv
             say(f"What was finished is kept; go on with: hugginggpt resume {shlex.quote(thread)}")
 
     try:
-        with runs.stoppable(ended) as runner:
+        with stoppable(ended) as runner:
             context, paused = runner.run(_begun(thread, begin, shown))
             if context is None:
                 return approval.shown(paused, shown)

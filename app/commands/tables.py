@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from app import runs
-from app.output import terminal
+from app.output import table, terminal
 from graph.context import Context
 from tools.errors import InputError
 from tools.models import Model, candidates, why_none
@@ -83,11 +83,3 @@ def _slot(slot: Slot) -> str:
     notes: list[str] = [] if slot.name == slot.media else [slot.media]
     notes += [] if slot.required else ["optional"]
     return f"{slot.name} ({', '.join(notes)})" if notes else slot.name
-
-
-def table(*columns: str) -> Table:
-    """Return an empty table with these columns."""
-    made = Table(box=None, pad_edge=False, header_style="dim")
-    for column in columns:
-        made.add_column(column, overflow="fold")
-    return made

@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
 from app.access import NOBODY
+from tools import marks
 from tools.artifacts import store
 from tools.links import file_name, ref_of
 from tools.outputs import SCHEME
@@ -74,7 +75,7 @@ async def served(request: Request, file: str) -> Path:
         )
     kept = await asyncio.to_thread(store)
     owner = request.user.identity
-    mine = owner == NOBODY or await asyncio.to_thread(kept.owns, owner, ref)
+    mine = owner == NOBODY or await asyncio.to_thread(marks.owns, owner, ref)
     if not mine or not await asyncio.to_thread(kept.exists, ref):
         raise HTTPException(404, f"There is no artifact {ref.removeprefix(SCHEME)}.")
     return await asyncio.to_thread(kept.path, ref)

@@ -3,10 +3,10 @@
 import asyncio
 from typing import Any
 
+from graph.facts import linked
 from graph.files import files_of
 from graph.inputs import bind
 from graph.planners import wire
-from graph.respond import linked
 from graph.state import State
 from graph.types import Assignment, Plan, Task, TaskResult
 from tools.errors import InputError

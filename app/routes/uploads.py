@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse, Response
 from app.access import NOBODY
 from app.routes.bodies import bounded
 from graph.files import block
+from tools import marks
 from tools.artifacts import plain_name, store
 from tools.ingest import ingest, scratch, with_suffix
 from tools.links import ROUTE
@@ -50,7 +51,7 @@ async def post(request: Request) -> Response:
         file = await saves(request, folder)
         artifact = with_suffix(await ingest(file, await asyncio.to_thread(store)))
     if (owner := request.user.identity) != NOBODY:
-        await asyncio.to_thread(store().claim, owner, artifact.ref)
+        await asyncio.to_thread(marks.claim, owner, artifact.ref)
     location = f"/{ROUTE}/{artifact.ref.removeprefix(SCHEME)}"
     return JSONResponse(block(artifact), 201, headers={"Location": location})
 
