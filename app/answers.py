@@ -96,20 +96,22 @@ def usable() -> Iterator[None]:
         raise InputError(f"This plan cannot be used: {error}.") from None
 
 
-def _args(text: str) -> dict[str, Any]:
-    """Return the edit that a text holds: plan and models, or the tasks alone."""
+def _args(text: str, name: str = "This") -> dict[str, Any]:
+    """Return the edit that a text of some name holds: plan and models, or the tasks alone."""
     try:
         found = json.loads(text)
     except json.JSONDecodeError as error:
-        raise InputError(f"This is not JSON: {error}.") from None
+        raise InputError(f"{name} is not JSON: {error}.") from None
     return found if isinstance(found, dict) else {"tasks": found}
 
 
 def _from_file(file: Path) -> Decision:
     try:
-        return edit(_args(file.read_text(encoding="utf-8")))
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{file} cannot be read: {error}.") from None
+        return edit(_args(file.read_text(encoding="utf-8"), str(file)))
+    except OSError as error:
+        raise InputError(f"{file} cannot be read: {error.strerror}.") from None
+    except UnicodeDecodeError:
+        raise InputError(f"{file} is no text in UTF-8.") from None
 
 
 def _in_editor(text: str) -> str:

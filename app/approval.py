@@ -17,6 +17,7 @@ from app.view import View
 from graph.agent import Agent
 from graph.approve import edited
 from graph.context import Context
+from graph.files import files_of
 from graph.question import HEADER, Question, cells, totals, without_models
 from graph.state import State
 
@@ -57,6 +58,8 @@ class Going:
 
 async def followed(agent: Agent, thread: str, given: runs.Given, context: Context, view: View) -> Paused:
     """Run the graph as `runs.follow`, and tell what it waits for at the end."""
+    # A plan may name files of turns before this one.
+    view.know(files_of(runs.state_of(await agent.aget_state(runs.config_of(thread))).messages))
     state = await runs.follow(agent, thread, given, context, view)
     return state, runs.asked(await runs.snapshot_of(agent, thread))
 

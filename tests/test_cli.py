@@ -220,6 +220,22 @@ def test_a_failed_run_is_one_sentence_and_exit_code_1() -> None:
     assert done.stdout == ""
 
 
+def test_what_cannot_be_done_as_it_was_asked_for_is_not_to_be_gone_on_with() -> None:
+    done = hugginggpt("run", "Transcribe this recording.", "--planner", "retrieval")
+    assert done.exit_code == 2
+    assert "This needs an audio file" in done.stderr
+    assert "hugginggpt resume" not in done.stderr
+
+
+def test_files_of_earlier_turns_are_shown_by_their_names(chat_server: Start, tmp_path: Path) -> None:
+    (tmp_path / "note.txt").write_text("It is forty-two.")
+    task = {"task": "summarization", "args": {"text": "note.txt"}}
+    first = chat_server(planned(answer=lambda body: "Hello."))
+    hugginggpt("run", "Hi", "-f", str(tmp_path / "note.txt"), "-m", first.url, "--thread", "mine")
+    done = hugginggpt("run", "Sum it up", "-m", chat_server(planned(task)).url, "--thread", "mine")
+    assert "text: note.txt" in done.stdout
+
+
 def test_a_plan_is_made_without_running_it(chat_server: Start, tmp_path: Path) -> None:
     server = chat_server(planned(FIRST))
     assert "└── 0 question-answering" in hugginggpt("plan", "What is it?", "-m", server.url).stdout

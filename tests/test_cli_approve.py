@@ -123,7 +123,11 @@ def test_json_has_the_question_and_a_file_the_edit(server: ChatServer, tmp_path:
     refused = hugginggpt("resume", "my run", "--edit", str(file))
     assert (refused.exit_code, "no task type 'teleport'" in refused.stderr) == (2, True)
     file.write_text("{")
-    assert "This is not JSON" in hugginggpt("resume", "my run", "--edit", str(file)).stderr
+    told = " ".join(hugginggpt("resume", "my run", "--edit", str(file)).stderr.split())
+    assert "edit.json is not JSON" in told
+    file.unlink()
+    told = " ".join(hugginggpt("resume", "my run", "--edit", str(file)).stderr.split())
+    assert told.endswith("edit.json cannot be read: No such file or directory.")
     args["tasks"][0]["args"]["question"] = "edited?"
     file.write_text(json.dumps(args))
     assert hugginggpt("resume", "my run", "--edit", str(file), "--approve").exit_code == 2

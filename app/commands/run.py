@@ -133,6 +133,8 @@ def _finished(thread: str, begin: Begin, shown: view.View, asks: bool) -> approv
             going = approval.Going(runner, context, shown, lambda given: _on(thread, given, context, shown))
             return going.settled(paused, asks)
     except HuggingGPTError as error:
+        # What cannot be done as it was asked for cannot be gone on with.
+        shown.begun &= not isinstance(error, InputError)
         ended(f"Error: {error}")
         raise typer.Exit(code_of(error)) from None
 
