@@ -171,11 +171,15 @@ async def test_a_run_goes_on_without_its_client_where_that_is_wanted(
     following = asyncio.create_task(follow(client, thread, finished, "continue", **given(chat)))
     await finished.wait()
     following.cancel()
+    (run,) = await client.runs.list(thread)
+
+    async def joined() -> list[Any]:
+        return [part.data async for part in client.runs.join_stream(thread, run["run_id"])]
+
+    rest = asyncio.create_task(joined())
     await asyncio.sleep(1)
     held.released.set()
-    (run,) = await client.runs.list(thread)
-    rest = [part.data async for part in client.runs.join_stream(thread, run["run_id"])]
-    assert [event["status"] for event in rest if event.get("id") == "1"] == ["done"]
+    assert [event["status"] for event in await rest if event.get("id") == "1"] == ["done"]
     state = await client.threads.get_state(thread)
     assert outcomes(state["values"]) == {"0": "[alpha]", "1": "[bravo]"}
 
