@@ -149,9 +149,9 @@ async def systems() -> AsyncIterator[dict[str, Run]]:
         }
 
 
-async def ratio(run: Run, planned: Plan) -> float:
-    """Return a run's makespan in critical paths."""
-    return await run(planned) / critical_path(planned)
+async def ratio(run: Run, planned: Plan, repeats: int = 1) -> float:
+    """Return the least makespan of some runs in critical paths: what else the machine does only adds."""
+    return min([await run(planned) for _ in range(repeats)]) / critical_path(planned)
 
 
 async def per_task_ms(run: Run, number: int, repeats: int = 3) -> float:
@@ -160,8 +160,8 @@ async def per_task_ms(run: Run, number: int, repeats: int = 3) -> float:
     return 1000 * min([await run(planned) for _ in range(repeats)]) / number
 
 
-async def measure(plans: int) -> dict[str, Any]:
-    """Run everything and return what `--json` prints."""
+async def measure(plans: int, repeats: int) -> dict[str, Any]:
+    """Run everything, random plans several times, and return what `--json` prints."""
     rng = random.Random(4)
     randoms = [random_plan(rng, MEDIAN) for _ in range(plans)]
     async with systems() as compared:
@@ -182,7 +182,8 @@ async def measure(plans: int) -> dict[str, Any]:
             for shape, planned in shapes().items()
         }
         ratios = {
-            name: sorted([await ratio(run, planned) for planned in randoms]) for name, run in compared.items()
+            name: sorted([await ratio(run, planned, repeats) for planned in randoms])
+            for name, run in compared.items()
         }
     return {
         "random": {name: summary(found) for name, found in ratios.items()},
@@ -227,13 +228,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--plans", type=int, default=PLANS, help="random plans (default: %(default)s)")
+    parser.add_argument(
+        "--repeats",
+        type=int,
+        default=1,
+        help="runs of each, of which the fastest counts (default: %(default)s)",
+    )
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         os.environ.update(HUGGINGGPT_DATA_DIR=str(Path(folder)), LANGSMITH_TRACING="false")
         settings.cache_clear()
         store.cache_clear()
         with stubbed():
-            found = asyncio.run(measure(options.plans))
+            found = asyncio.run(measure(options.plans, options.repeats))
     if options.json:
         json.dump(found, sys.stdout)
         print()
