@@ -15,8 +15,6 @@ from langgraph.runtime import ExecutionInfo
 from graph.kept import Kept, superstep_of
 from graph.types import TaskResult
 
-HEAD_START_SECONDS = 0.004
-"""How long a result is not yet written, since that would delay, in this process, the tasks which it lets start."""
 QUIET_SECONDS = 0.02
 """A source that has not shown up is given up once no task of the superstep has started for this long."""
 
@@ -33,7 +31,6 @@ class Board:
     def __init__(self, kept: Kept) -> None:
         self.kept = kept
         self._ends: dict[str, End] = {}
-        self._awaited = set[str]()
 
     @asynccontextmanager
     async def entry(self, id_: str) -> AsyncIterator[End]:
@@ -62,7 +59,6 @@ class Board:
             The result, or None if the task does not run here and left nothing: it ended before a crash and its result
             is only in the checkpoint, or it did not finish.
         """
-        self._awaited.add(id_)
         while id_ not in self._ends:
             started = len(self._ends)
             await asyncio.sleep(QUIET_SECONDS)
@@ -73,11 +69,6 @@ class Board:
         while not (end := self._ends[id_]).done():
             await asyncio.wait([end])
         return end.result()
-
-    async def head_start(self, id_: str) -> None:
-        """Let tasks start that have waited for this one; return at once if there are none."""
-        if id_ in self._awaited:
-            await asyncio.sleep(HEAD_START_SECONDS)
 
 
 _boards: WeakValueDictionary[tuple[str, int], Board] = WeakValueDictionary()

@@ -103,12 +103,10 @@ async def _run(
         call.task, call.assignment, sources, context_of(runtime), runtime.stream_writer
     )
     result = (await _claimed(result)).model_copy(update={"digest": call.task.digest(sources)})
+    # Whoever waits for it starts before it is written.
     end.set_result(result)
-    try:
-        await board.head_start(call.task.id)
-    finally:
-        if not known:
-            board.kept.keep(call.task, result)
+    if not known:
+        board.kept.keep(call.task, result)
 
 
 async def _claimed(result: TaskResult) -> TaskResult:

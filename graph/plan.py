@@ -51,7 +51,7 @@ async def plan(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
     _prepare(context)
     notes: list[str] = []
     with recorded("plan") as usage:
-        made, _ = await asyncio.gather(_made(state, runtime, notes), _forget(state, runtime))
+        made, _ = await asyncio.gather(_made(state, runtime, notes), _forget(runtime))
     await check(ref for task in made.tasks for ref in task.refs)
     for note in notes:
         runtime.stream_writer(NoteEvent(type="note", text=note))
@@ -87,9 +87,9 @@ def _prepare(context: Context) -> None:
         llama.warm()
 
 
-async def _forget(state: State, runtime: Runtime[Context]) -> None:
-    """Forget what was kept for the turn before, if there was one."""
-    if len(state.messages) > 1 and runtime.execution_info and runtime.execution_info.thread_id:
+async def _forget(runtime: Runtime[Context]) -> None:
+    """Forget what was kept for the turn before."""
+    if runtime.execution_info and runtime.execution_info.thread_id:
         await asyncio.to_thread(forget, turn_of(runtime.execution_info))
 
 

@@ -270,21 +270,6 @@ async def test_without_kept_results_a_task_defers_until_the_state_holds_its_sour
     assert [name for step in steps for name in step if name == "respond"] == ["respond"] * 2
 
 
-async def test_a_result_is_kept_when_the_run_stops_before_it_is_written(
-    chat_server: Start, agent: Agent, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(board, "HEAD_START_SECONDS", 60)
-    calls, release = list[str](), threading.Event()
-    server = chat_server(scripted(PLAN, hanging(calls, release, "bravo")))
-    await stopped_after(agent, server, {"2"}, lambda: "bravo" in calls)
-    snapshot = await agent.aget_state(THREAD)
-    assert "0" not in State(**snapshot.values).results
-    release.set()
-    monkeypatch.undo()
-    assert texts(State(**await agent.ainvoke(None, THREAD, context=context(server)))) == ALL
-    assert sorted(calls) == ["alpha", "bravo", "bravo", "charlie", "delta"]
-
-
 async def test_a_text_is_in_the_store_before_the_answer_is_written(chat_server: Start, agent: Agent) -> None:
     server = chat_server(scripted([echo("alpha")], lambda body: "[alpha]"))
     await agent.ainvoke(REQUEST, THREAD, context=context(server), interrupt_before=["respond"])
