@@ -14,7 +14,7 @@ class Streamed:
         self._raw = ""
 
     def add(self, piece: str) -> str:
-        """Take the next piece, and return what is to be shown next.
+        """Take the next piece, and return what is to be shown next, empty where that is not known yet.
 
         A chat template may have written the opening tag itself, so that thoughts are known for what they are at their
         end only: the answer then begins anew, on a line of its own.

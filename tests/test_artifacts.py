@@ -43,6 +43,12 @@ def test_a_text_that_was_just_stored_is_not_written_again(tmp_path: Path) -> Non
     assert file.stat().st_mtime >= first.st_mtime
 
 
+def test_a_store_that_cannot_be_looked_at_is_told_in_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "kept").write_text("a file in the place of the folder")
+    with pytest.raises(SetupError, match="HUGGINGGPT_ARTIFACTS"):
+        ArtifactStore(str(tmp_path / "kept")).put_text("text", "one.txt")
+
+
 def test_a_text_is_found_in_any_store(any_store: ArtifactStore) -> None:
     artifacts = [any_store.put_text("the same", name) for name in ("one.txt", "folder/two.txt", "one.txt")]
     assert [artifact.name for artifact in artifacts] == ["one.txt", "two.txt", "one.txt"]

@@ -116,7 +116,8 @@ class ArtifactStore:
         """Tell whether an artifact was stored a moment ago, so that no sweep takes it before it is referred to."""
         try:
             written: datetime = self.place.files.modified(self._key(ref))
-        except (FileNotFoundError, NotImplementedError):
+        except (OSError, NotImplementedError):
+            # What is wrong with the place is told when it is written to.
             return False
         return datetime.now(UTC) - written < FRESH
 
