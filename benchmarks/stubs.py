@@ -35,7 +35,7 @@ EXPERT = Model(
 )
 
 _plans: dict[str, Plan] = {}
-"""By the request that asks for them: as short as requests are."""
+"""By the request that asks for them, as short as requests are; until they are made."""
 
 Hook = Callable[[str], object]
 """Is told the id of a task when its expert starts."""
@@ -139,7 +139,7 @@ def stubbed(
     """
 
     async def planner(request: str, *_: object) -> Plan:
-        return _plans[request]
+        return _plans.pop(request)
 
     async def expert(task: str, model: Model, inputs: Mapping[str, str], **_: Any) -> Output:
         id_, seconds = inputs["text"].split()
