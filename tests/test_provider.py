@@ -4,6 +4,7 @@ import inspect
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hub_server import TOKEN, Answer, HubServer
@@ -135,6 +136,17 @@ async def test_boxes_and_masks_are_drawn(server: HubServer, tmp_path: Path) -> N
     with Image.open(draft.files[0]) as drawn:
         assert drawn.size == (64, 48)
         assert drawn.getpixel((50, 35)) != (255, 255, 255) == drawn.getpixel((30, 35))
+
+
+@pytest.mark.parametrize("task", ["image-classification", "object-detection"])
+async def test_words_and_data_tell_one_score(server: HubServer, tmp_path: Path, task: str) -> None:
+    """Both are rounded: 0.37499 is 0.375 in the data, which must not be 0.37 in the words beside it."""
+    server.add(ID, task)
+    box = {"xmin": 1, "ymin": 1, "xmax": 9, "ymax": 9}
+    server.script = lambda call: [{"label": "cat", "score": 0.37499, "box": box}]
+    draft: Any = await ask(task, tmp_path)
+    assert draft.data[0]["score"] == 0.375
+    assert draft.text == "cat 0.38"
 
 
 async def test_segments_are_tinted_and_kept_as_masks(server: HubServer, tmp_path: Path) -> None:

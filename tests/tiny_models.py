@@ -46,7 +46,9 @@ def bytes_tokenizer() -> Any:
     from transformers import PreTrainedTokenizerFast
 
     special = ("<s>", "</s>", "<pad>", "<unk>")
-    vocab = {token: number for number, token in enumerate((*special, *pre_tokenizers.ByteLevel.alphabet()))}
+    vocab = {
+        token: number for number, token in enumerate((*special, *sorted(pre_tokenizers.ByteLevel.alphabet())))
+    }
     tokenizer = Tokenizer(models.BPE(vocab=vocab, merges=[]))
     tokenizer.add_special_tokens(list(special))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)

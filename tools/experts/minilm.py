@@ -9,6 +9,7 @@ from tools.embeddings import embed
 from tools.errors import InputError, ModelError
 from tools.experts.engine import Job
 from tools.experts.labels import labels_of
+from tools.experts.provider_replies import ranked
 from tools.experts.vectors import likeness, vector
 from tools.outputs import Draft
 
@@ -49,9 +50,8 @@ def _zero_shot(job: Job, folder: Path) -> Draft:
     logits = found[1:] @ found[0] / TEMPERATURE
     shares = np.exp(logits - logits.max())
     shares /= shares.sum()
-    ranked = sorted(zip(labels, shares.tolist(), strict=True), key=lambda pair: -pair[1])
-    text = ", ".join(f"{label} {share:.2f}" for label, share in ranked)
-    return Draft(text=text, data=[{"label": label, "score": round(share, 4)} for label, share in ranked])
+    pairs = zip(labels, shares.tolist(), strict=True)
+    return ranked([{"label": label, "score": share} for label, share in pairs], job)
 
 
 def _text(job: Job, slot: str) -> str:

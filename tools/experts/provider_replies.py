@@ -28,11 +28,10 @@ MAX_MASKS = 20
 
 def ranked(reply: Any, job: Job) -> Draft:
     """Labels with scores, best first."""
-    pairs = sorted(
-        ((str(one["label"]), float(one["score"])) for one in _all(reply)), key=lambda pair: -pair[1]
-    )
-    data = [{"label": label, "score": round(score, 4)} for label, score in pairs]
-    return Draft(text=_text(_listed(f"{label} {score:.2f}" for label, score in pairs)), data=_json(data))
+    best = sorted(_all(reply), key=lambda one: -float(one["score"]))
+    data = [{"label": str(one["label"]), "score": round(float(one["score"]), 4)} for one in best]
+    text = _listed(f"{one['label']} {one['score']:.2f}" for one in data)
+    return Draft(text=_text(text), data=_json(data))
 
 
 def answers(reply: Any, job: Job) -> Draft:
@@ -143,7 +142,7 @@ def objects(reply: Any, job: Job) -> Draft:
     path = job.out / "objects.png"
     boxes_on(picture(job.inputs["image"]), found).save(path)
     data = [
-        {"label": box.label, "score": round(box.score, 4), "box": [box.left, box.top, box.right, box.bottom]}
+        {"label": box.label, "score": box.score, "box": [box.left, box.top, box.right, box.bottom]}
         for box in found
     ]
     text = _listed((f"{box.label} {box.score:.2f}" for box in found), len(found))
@@ -165,7 +164,7 @@ def segments(reply: Any, job: Job) -> Draft:
 
 def _box(one: Any) -> Box:
     sides = (float(one["box"][side]) for side in ("xmin", "ymin", "xmax", "ymax"))
-    return Box(str(one["label"]), float(one["score"]), *sides)
+    return Box(str(one["label"]), round(float(one["score"]), 4), *sides)
 
 
 def _all(reply: Any) -> list[Any]:
