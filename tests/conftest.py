@@ -3,6 +3,7 @@
 import logging
 import os
 import secrets
+import signal
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack
@@ -13,6 +14,9 @@ from typing import Any
 os.environ["LANGGRAPH_STRICT_MSGPACK"] = "true"
 # Read when the task table is imported: the user's own tasks are no part of the tests.
 os.environ.pop("HUGGINGGPT_PLUGINS", None)
+# A shell has what it runs in the background ignore Ctrl-C, the programs that tests start too.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 import httpx
 import psycopg

@@ -185,10 +185,9 @@ def test_warming_up_starts_the_server_in_the_background(
     weights: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(llama, "is_cached", lambda name: True)
-    start = time.monotonic()
     llama.warm()
-    assert time.monotonic() - start < 0.1
-    end = start + 20
+    assert llama._server is None, "nobody waits for it"
+    end = time.monotonic() + 20
     while llama._server is None and time.monotonic() < end:
         time.sleep(0.02)
     assert llama._server

@@ -79,11 +79,11 @@ async def test_every_task_waits_for_a_busy_provider(server: HubServer, tmp_path:
 async def test_every_task_ends_with_the_time_limit(server: HubServer, tmp_path: Path, task: str) -> None:
     server.script = add(server, task)
     await ask(task, tmp_path)
-    server.script = lambda call: Answer(b"", pause=2)
+    server.script = lambda call: Answer(b"", pause=20)
     start = time.monotonic()
     with pytest.raises(TimeLimitError, match="raise the time limit"):
         await ask(task, tmp_path, timeout=LIMIT)
-    assert time.monotonic() - start < 1.5
+    assert time.monotonic() - start < 10
 
 
 def first(answer: Answer, then: Script) -> Callable[[Call], Answer | object]:

@@ -149,24 +149,27 @@ async def test_polling_ends_when_nobody_waits(server: HubServer, tmp_path: Path)
         await ask("text-to-video", tmp_path, timeout=1)
     assert await gone("huggingface-hub")
     task = asyncio.create_task(ask("text-to-video", tmp_path, timeout=60))
-    await asyncio.sleep(0.8)
+    before = len(polls)
+    while len(polls) < before + 2:
+        await asyncio.sleep(0.02)
     task.cancel()
     before = len(polls)
-    assert await gone("huggingface-hub", 1.5)
-    assert 0 < before <= len(polls) <= before + 1
+    assert await gone("huggingface-hub")
+    await asyncio.sleep(1.5)
+    assert len(polls) <= before + 1
 
 
 async def test_cancelling_leaves_at_once(server: HubServer, tmp_path: Path) -> None:
     server.add(ID, TASK)
-    server.script = lambda call: Answer([SCORES], pause=5)
+    server.script = lambda call: Answer([SCORES], pause=20)
     task = asyncio.create_task(ask(TASK, tmp_path))
-    await asyncio.sleep(0.5)
-    assert server.calls
+    while not server.calls:
+        await asyncio.sleep(0.02)
     start = time.monotonic()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert time.monotonic() - start < 0.5
+    assert time.monotonic() - start < 5
     assert await gone("huggingface-hub"), "the request is given up too"
 
 
@@ -180,24 +183,27 @@ async def test_cancelling_before_it_began_leaves_nothing(server: HubServer, tmp_
     assert await gone("huggingface-hub")
 
 
-async def gone(name: str, seconds: float = 0.7) -> bool:
-    """Tell whether no thread of that name is left after a moment."""
-    await asyncio.sleep(seconds)
-    return name not in [thread.name for thread in threading.enumerate()]
+async def gone(name: str) -> bool:
+    """Tell whether the threads of that name end within a moment."""
+    for _ in range(100):
+        if name not in [thread.name for thread in threading.enumerate()]:
+            return True
+        await asyncio.sleep(0.05)
+    return False
 
 
 async def test_the_event_loop_stays_free(server: HubServer, tmp_path: Path) -> None:
     """The client reads a model's providers and polls with blocking calls."""
     server.add(ID, TASK)
     server.script = lambda call: [SCORES]
-    server.hub = lambda call: Answer(server.info(ID).body, pause=0.3)
+    server.hub = lambda call: Answer(server.info(ID).body, pause=2)
     task = asyncio.create_task(ask(TASK, tmp_path))
     longest, last = 0.0, time.monotonic()
     while not task.done():
         await asyncio.sleep(0.01)
         longest, last = max(longest, time.monotonic() - last), time.monotonic()
     assert (await task).text.startswith("dog")
-    assert longest < 0.25
+    assert longest < 1.5
 
 
 async def test_a_server_that_refuses_blocking_calls_lets_it_work(server: HubServer, tmp_path: Path) -> None:
