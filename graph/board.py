@@ -71,16 +71,17 @@ class Board:
         return end.result()
 
 
-_boards: WeakValueDictionary[tuple[str, int], Board] = WeakValueDictionary()
+_boards: WeakValueDictionary[tuple[str | None, str, int], Board] = WeakValueDictionary()
 
 
 def board_of(info: ExecutionInfo) -> Board:
     """Return the board of a superstep on the running event loop; it lives as long as one of its tasks holds it.
 
     Args:
-        info: Its checkpoint id is what all tasks of a superstep share and no others do.
+        info: Its thread and checkpoint ids are what all tasks of a superstep share and no others do: a copy of a
+            thread has the same checkpoints.
     """
-    key = (info.checkpoint_id, id(asyncio.get_running_loop()))
+    key = (info.thread_id, info.checkpoint_id, id(asyncio.get_running_loop()))
     board = _boards.get(key)
     if board is None:
         board = _boards[key] = Board(Kept(superstep_of(info)))

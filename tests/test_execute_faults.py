@@ -21,7 +21,8 @@ from langgraph.graph import END
 from langgraph.types import Command, interrupt
 from scripted import REQUEST, THREAD, context, echo, scripted, statuses, texts
 
-from app.runs import unfinished
+from app.checkpoints import Checkpoints
+from app.runs import config_of, opened, unfinished
 from graph import attempt, board
 from graph.agent import Agent, build
 from graph.kept import Kept
@@ -190,6 +191,35 @@ async def test_a_task_may_ask_the_user_while_others_go_on(
     # The second task has its own question.
     values = await agent.ainvoke(Command(resume="the blue one"), THREAD, context=context(server))
     assert texts(State(**values)) == {"0": "the red one", "1": "the blue one"}
+
+
+async def test_a_copy_of_a_thread_has_its_own_answers(
+    chat_server: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Asking(FakeTool):
+        async def _arun(self, *_: Any, **__: Any) -> tuple[str, Output]:
+            answer = str(interrupt("Which one?"))
+            both.add(answer)
+            async with asyncio.timeout(5):
+                while len(both) < 2:
+                    await asyncio.sleep(0.01)
+            return "", Output(text=answer)
+
+    both = set[str]()
+    monkeypatch.setattr(attempt, "hf_tool", lambda name: Asking(work=str))
+    server = chat_server(scripted([echo("one")], said))
+    async with opened() as agent:
+        await agent.ainvoke(REQUEST, THREAD, context=context(server))
+        saver = agent.checkpointer
+        assert isinstance(saver, Checkpoints)
+        await saver.acopy_thread("t", "copy")
+        answers = {"t": "red", "copy": "blue"}
+        runs = [
+            agent.ainvoke(Command(resume=answer), config_of(thread), context=context(server))
+            for thread, answer in answers.items()
+        ]
+        found = [texts(State(**values)) for values in await asyncio.gather(*runs)]
+    assert found == [{"0": "red"}, {"0": "blue"}]
 
 
 async def stopped_after(agent: Agent, server: ChatServer, ended: set[str], begun: Callable[[], bool]) -> None:
