@@ -3,8 +3,10 @@
 import asyncio
 import os
 import signal
+import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +27,7 @@ from tools.assets import ASSETS
 from tools.experts import workers
 from tools.experts.engine import Engine
 from tools.experts.engines import ENGINES
-from tools.models import embedded_models
+from tools.models import embedded_models, place
 from tools.outputs import Artifact
 from tools.results import keep
 
@@ -111,6 +113,26 @@ async def test_stopping_a_run_ends_its_workers_and_keeps_what_is_finished(
     state = State(**await agent.ainvoke(None, THREAD, context=context(server)))
     assert statuses(state) == {"0": "ok", "1": "ok"}
     assert len(asked) == 1
+
+
+async def test_models_on_their_way_hold_up_nothing_else(
+    chat_server: Start, agent: Agent, picture: Artifact, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    others_done = threading.Event()
+
+    def slowly(name: str) -> None:
+        assert others_done.wait(20), "nothing else was done meanwhile"
+
+    monkeypatch.setattr(place, "resolve", slowly)
+    loop = asyncio.get_running_loop()
+    loop.set_default_executor(ThreadPoolExecutor(2))
+
+    def answer(body: dict[str, Any]) -> str:
+        others_done.set()
+        return "[alpha]"
+
+    server = chat_server(scripted([*3 * TASKS[1:], TASKS[0]], answer))
+    assert set(statuses(await run(agent, server, picture)).values()) == {"ok"}
 
 
 async def test_a_worker_that_is_killed_costs_one_attempt(

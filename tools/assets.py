@@ -48,7 +48,7 @@ def is_cached(name: str) -> bool:
 def resolve(name: str) -> Path | None:
     """Return the folder with a model's files, fetching them first where they are not here.
 
-    Blocks, for minutes on a first call: call it through `asyncio.to_thread`. Reports to `on_progress`, and
+    Blocks, for minutes on a first call: call it through `tools.patience`. Reports to `on_progress`, and
     ends early when the event in `cancelled` is set. Threads and processes may ask for the same model at once.
 
     Args:

@@ -7,7 +7,6 @@ parent ends, in whatever way. (The kernel's parent-death signal would not do: it
 started the child.)
 """
 
-import asyncio
 import atexit
 import json
 import logging
@@ -26,6 +25,7 @@ from tools import llama_server
 from tools.assets import is_cached, resolve
 from tools.errors import HuggingGPTError, ModelError, SetupError
 from tools.experts import workers
+from tools.patience import patiently
 
 ASSET = "qwen2.5-coder-1.5b"
 MEMORY = 1_600_000_000
@@ -105,7 +105,7 @@ async def address() -> Address:
         SetupError: Its library or its files are missing.
         ModelError: It did not start.
     """
-    return await asyncio.to_thread(_address)
+    return await patiently(_address)
 
 
 def warm() -> None:

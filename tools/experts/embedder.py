@@ -1,6 +1,5 @@
 """Sentence embeddings for the planner, in the worker that serves similarity and zero-shot tasks too."""
 
-import asyncio
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,6 +9,7 @@ from tools.assets import ASSETS, resolve
 from tools.embeddings import embed as embed_here
 from tools.errors import SetupError
 from tools.experts import workers
+from tools.patience import patiently
 
 ASSET = "minilm"
 
@@ -24,7 +24,7 @@ async def embed(texts: Sequence[str]) -> NDArray[np.float32]:
         SetupError: The model's files cannot be had.
         ModelError: The worker failed.
     """
-    folder = await asyncio.to_thread(resolve, ASSET)
+    folder = await patiently(resolve, ASSET)
     if folder is None:
         raise SetupError(f"The asset {ASSET} lists no files.")
     needs = workers.Needs(ASSETS[ASSET].size, light=True)

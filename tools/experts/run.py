@@ -21,6 +21,7 @@ from tools.experts.provider import run_endpoint, run_provider
 from tools.models import place
 from tools.models.model import Model, Way
 from tools.outputs import Draft, Output
+from tools.patience import patiently
 from tools.tasks import TASKS
 from tools.tracing import note
 
@@ -79,8 +80,8 @@ def _joined(model: Model, errors: Sequence[ModelError | SetupError]) -> ModelErr
 
 
 async def _in_worker(model: Model, way: Way, job: Job, timeout: float | None) -> Draft:
-    folder = await asyncio.to_thread(place.of_way, way)
-    base = await asyncio.to_thread(place.of_base, way)
+    folder = await patiently(place.of_way, way)
+    base = await patiently(place.of_base, way)
     engine = ENGINES[way.engine]
     device = await asyncio.to_thread(memory.place, job.device) if engine.gpu else resources.CPU
     note(device=device)
