@@ -12,7 +12,7 @@ from fake_gpus import fake_gpus
 from test_workers import gone, pid_in
 
 from tools import gpus, memory
-from tools.errors import ModelError, TransientError
+from tools.errors import InputError, ModelError, TransientError
 from tools.experts import workers
 from tools.experts.held import ran_out
 from tools.experts.resources import PASSES, Claim, Holder, Resources
@@ -151,6 +151,30 @@ async def test_a_worker_that_ended_holds_nothing(megabytes: Callable[[int], None
     kept = await call("b", do.keep, 300, needs=Needs(300 * MB))
     await call("a", do.pid)
     assert gone(kept), "what it held before is expected again"
+
+
+async def test_what_a_worker_holds_is_known_also_when_its_call_failed(
+    megabytes: Callable[[int], None],
+) -> None:
+    megabytes(500)
+    with pytest.raises(InputError):
+        await call("a", do.keep_and_refuse, 300)
+    await call("b", do.keep, 300, needs=Needs(300 * MB))
+    assert await alive("a", "b") == ["b"]
+    with pytest.raises(InputError):
+        await call("c", do.refuse, needs=Needs(400 * MB))
+    assert workers._resources.held("cpu") >= 400 * MB, "the next call may load it"
+
+
+async def test_a_model_that_is_being_loaded_is_not_taken_for_free_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memory, "_free", lambda: 10_000 * MB)
+    monkeypatch.setattr(workers, "LOOK_SECONDS", 0)
+    first = asyncio.create_task(busy("a", tmp_path / "a", 0.6, 5000))
+    await pid_in(tmp_path / "a")
+    other = await busy("b", tmp_path / "b", 0, 5000)
+    assert apart(await first, other)
 
 
 async def test_memory_of_other_processes_counts(megabytes: Callable[[int], None]) -> None:

@@ -137,6 +137,16 @@ async def test_crash_hits_one_call_only(code: int, kind: type[ModelError]) -> No
     assert others == [2, 4]
 
 
+async def test_calls_whose_fork_server_is_killed_may_be_tried_again(tmp_path: Path) -> None:
+    task = asyncio.create_task(call("a", do.stamp, str(tmp_path / "job"), 60))
+    await pid_in(tmp_path / "job")
+    server: Any = forkserver._forkserver
+    os.kill(server._forkserver_pid, signal.SIGKILL)
+    with pytest.raises(TransientError):
+        await task
+    assert await call("a", do.double, 1) == 2
+
+
 async def test_worker_killed_while_idle_is_replaced() -> None:
     pid = await call("a", do.pid)
     os.kill(pid, signal.SIGKILL)

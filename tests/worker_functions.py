@@ -92,6 +92,12 @@ def keep(megabytes: int) -> int:
     return os.getpid()
 
 
+def keep_and_refuse(megabytes: int) -> None:
+    """Fail with a loaded model."""
+    keep(megabytes)
+    refuse()
+
+
 def thread_counts(seconds: float = 0) -> tuple[int, int, str]:
     """Return the share of cores, what torch makes of it, and what libraries that are imported later will."""
     import torch

@@ -17,6 +17,8 @@ from tools.experts.held import held_here, ran_out
 R = TypeVar("R")
 KILLED = (-signal.SIGKILL, -signal.SIGTERM)
 """Exit codes of processes that were ended from outside, as by the kernel when memory runs out."""
+ORPHANED = 255
+"""Exit code that `multiprocessing` gives a process whose fork server was killed, and so was itself."""
 EXHAUSTED = 77
 """Exit code of a process whose call lacked memory."""
 
@@ -45,7 +47,7 @@ def problem(key: str, future: "asyncio.Future[Any]", timeout: float | None) -> H
         return TimeLimitError(f"{key} did not finish within {timeout:g} seconds; raise the time limit.")
     if isinstance(error, ProcessExpired):
         # What the system or a user killed may live next time; what ended by itself will do so again.
-        kind = TransientError if error.exitcode in KILLED else ModelError
+        kind = TransientError if error.exitcode in (*KILLED, ORPHANED) else ModelError
         return kind(f"{key} crashed (exit code {error.exitcode}); there may be too little memory.")
     if isinstance(error, BrokenProcessPool):
         return TransientError(f"The process of {key} was ended from outside; try again.")
@@ -81,9 +83,12 @@ class _Failures:
 
 def measured(
     key: str, function: Callable[..., R], args: tuple[object, ...], threads: int
-) -> tuple[R, Mapping[str, int]]:
-    """Run in the worker: return the function's result and what the process holds now."""
+) -> tuple[R | HuggingGPTError, Mapping[str, int]]:
+    """Run in the worker: return the function's result, or an error of ours, and what the process holds now."""
     processes.share(threads)
-    with _Failures(key):
-        result = function(*args)
+    try:
+        with _Failures(key):
+            result = function(*args)
+    except HuggingGPTError as error:
+        return error, held_here()
     return result, held_here()

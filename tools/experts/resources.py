@@ -28,6 +28,8 @@ class Holder:
     """Bytes that it is expected to hold on its device: as last measured, else as told."""
     held: Mapping[str, int] = field(default_factory=dict)
     """Device to bytes that it holds now; empty when it is not loaded."""
+    loading: bool = False
+    """Whether what it holds is expected and not measured: its first call is not over."""
     busy: bool = False
     used: float = 0.0
     """When its last call ended."""
@@ -105,6 +107,11 @@ class Resources:
             others = sum(self.others.values()) if device == CPU else 0
             return others + sum(holder.held.get(device, 0) for holder in self.holders)
 
+    def loads(self, device: str) -> bool:
+        """Tell whether a model is being loaded on a device."""
+        with self.mutex:
+            return any(holder.loading and holder.device == device for holder in self.holders)
+
     def unload(self, holders: Iterable[Holder]) -> list[ProcessPool]:
         """Take the processes from models that are to be loaded no more; the caller must end them."""
         pools = []
@@ -119,7 +126,7 @@ class Resources:
     def emptied(self, holder: Holder) -> None:
         """Note that a process has lost its model: it ended, and a fresh one is in its place."""
         with self.mutex:
-            holder.held = {}
+            holder.held, holder.loading = {}, False
             if holder in self.holders:
                 self.holders.remove(holder)
 
@@ -179,7 +186,7 @@ class Resources:
         self._running.append(claim)
         holder.busy = True
         if not holder.held:
-            holder.held = {holder.device: max(1, holder.size)}
+            holder.held, holder.loading = {holder.device: max(1, holder.size)}, True
             self.holders.append(holder)
         claim.turn.set_result(None)
 

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, TypeVar
 from pebble import CONSTS, ProcessPool
 
 from tools import memory
-from tools.errors import ModelError, TransientError
+from tools.errors import HuggingGPTError, ModelError, TransientError
 from tools.experts import processes
 from tools.experts.outcomes import exhausted, measured, problem, survived
 from tools.experts.resources import CPU, Claim, Holder, Resources
@@ -153,9 +153,14 @@ def _worker(key: str, needs: Needs) -> Holder:
 
 
 def _look(device: str) -> None:
-    """Find out how much memory models may take on a device, unless that was done a moment ago. Blocks."""
+    """Find out how much memory models may take on a device, unless that was done a moment ago. Blocks.
+
+    What a model that is being loaded is to hold is in part free still, and would count twice.
+    """
     with _looking:
         if (now := time.monotonic()) - _looked.get(device, -inf) < LOOK_SECONDS:
+            return
+        if device in _looked and _resources.loads(device):
             return
         _looked[device] = now
         _resources.limits[device] = memory.room(device, _resources.held(device))
@@ -216,10 +221,20 @@ def _result(worker: Holder, future: "asyncio.Future[Any]", timeout: float | None
     if error := problem(worker.key, future, timeout):
         raise error
     result, held = future.result()
+    failed = isinstance(result, HuggingGPTError)
+    _note(worker, held, failed)
+    if failed:
+        raise result
+    return result
+
+
+def _note(worker: Holder, held: Mapping[str, int], failed: bool) -> None:
+    """Note what a worker holds after a call. One that failed may have left its model to be loaded by the next."""
     with _mutex:
         if worker.held:
-            worker.held, worker.size = held, held.get(worker.device, 0)
-    return result
+            least = worker.held.get(worker.device, 0) if failed else 0
+            worker.size = max(held.get(worker.device, 0), least)
+            worker.held, worker.loading = {**held, worker.device: worker.size}, False
 
 
 def _lacked_memory(worker: Holder) -> ModelError:
