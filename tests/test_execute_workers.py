@@ -23,7 +23,7 @@ from graph.state import Request, State
 from tools import result_cache
 from tools.artifacts import store
 from tools.asset_manifest import Asset
-from tools.assets import ASSETS
+from tools.assets import ASSETS, cancelled
 from tools.experts import workers
 from tools.experts.engine import Engine
 from tools.experts.engines import ENGINES
@@ -133,6 +133,25 @@ async def test_models_on_their_way_hold_up_nothing_else(
 
     server = chat_server(scripted([*3 * TASKS[1:], TASKS[0]], answer))
     assert set(statuses(await run(agent, server, picture)).values()) == {"ok"}
+
+
+async def test_stopping_a_run_ends_its_downloads(
+    chat_server: Start, agent: Agent, picture: Artifact, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, ended = threading.Event(), threading.Event()
+
+    def slowly(name: str) -> None:
+        begun.set()
+        stop = cancelled.get() or threading.Event()
+        assert stop.wait(20), "it goes on with nobody waiting for it"
+        ended.set()
+
+    monkeypatch.setattr(place, "resolve", slowly)
+    going = asyncio.create_task(run(agent, chat_server(scripted(TASKS[1:], said)), picture))
+    assert await asyncio.to_thread(begun.wait, 20)
+    going.cancel()
+    await asyncio.wait([going])
+    assert await asyncio.to_thread(ended.wait, 5)
 
 
 async def test_a_worker_that_is_killed_costs_one_attempt(
