@@ -2,7 +2,7 @@
 
 A server that re-executes a long node, a resumed run and a second process on the same thread all start a superstep
 again. LangGraph has the results whose writes reached the checkpoint; those that were still on their way are found
-here, by run, task and inputs, unless they had not reached the store either. A process that executes the superstep
+here, by superstep, task and inputs, unless they had not reached the store either. A process that executes the superstep
 right now is waited for.
 """
 
@@ -112,8 +112,11 @@ def _in_background(work: Coroutine[Any, Any, None]) -> None:
 
 
 def superstep_of(info: ExecutionInfo) -> str | None:
-    """Return the folder of a superstep's results, or None without a thread."""
-    return info.thread_id and f"{turn_of(info)}/{key_of(info.run_id, info.checkpoint_id)[:32]}"
+    """Return the folder of a superstep's results, or None without a thread.
+
+    The run's id is no part of it: LangGraph Server gives it to the first attempt only, and a resumed run has another.
+    """
+    return info.thread_id and f"{turn_of(info)}/{key_of(info.checkpoint_id)[:32]}"
 
 
 def turn_of(info: ExecutionInfo) -> str:

@@ -12,9 +12,11 @@ from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from chat_server import ChatServer, Reply, Script, said
+from langchain_core.runnables import RunnableConfig
 from langchain_core.tools import BaseTool
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 from langgraph.graph import END
@@ -222,9 +224,15 @@ async def test_a_copy_of_a_thread_has_its_own_answers(
     assert found == [{"0": "red"}, {"0": "blue"}]
 
 
-async def stopped_after(agent: Agent, server: ChatServer, ended: set[str], begun: Callable[[], bool]) -> None:
+async def stopped_after(
+    agent: Agent,
+    server: ChatServer,
+    ended: set[str],
+    begun: Callable[[], bool],
+    config: RunnableConfig = THREAD,
+) -> None:
     """Run until these tasks have ended and something has begun, then stop the run."""
-    stream = agent.astream(REQUEST, THREAD, context=context(server), stream_mode="updates")
+    stream = agent.astream(REQUEST, config, context=context(server), stream_mode="updates")
     async for update in stream:
         ended = ended - set((update.get("execute") or {}).get("results", {}))
         if not ended:
@@ -261,6 +269,24 @@ async def test_a_result_whose_write_was_lost_is_found_again(
     with sqlite3.connect(tmp_path / "checkpoints.sqlite") as connection:
         connection.execute("DELETE FROM writes")
     state = State(**await agent.ainvoke(None, THREAD, context=context(server)))
+    assert texts(state) == ALL
+    assert sorted(calls) == ["alpha", "bravo", "charlie", "charlie", "delta"]
+
+
+@pytest.mark.parametrize("second", [None, UUID(int=2)])
+async def test_a_repeated_run_finds_what_the_first_one_kept(
+    chat_server: Start, agent: Agent, tmp_path: Path, second: UUID | None
+) -> None:
+    # LangGraph Server gives a run its id in the first attempt only.
+    calls, release = list[str](), threading.Event()
+    server = chat_server(scripted(PLAN, hanging(calls, release, "charlie")))
+    first: RunnableConfig = {**THREAD, "run_id": UUID(int=1)}
+    await stopped_after(agent, server, {"3"}, lambda: "charlie" in calls, first)
+    release.set()
+    with sqlite3.connect(tmp_path / "checkpoints.sqlite") as connection:
+        connection.execute("DELETE FROM writes")
+    again: RunnableConfig = {**THREAD, "run_id": second} if second else THREAD
+    state = State(**await agent.ainvoke(None, again, context=context(server)))
     assert texts(state) == ALL
     assert sorted(calls) == ["alpha", "bravo", "charlie", "charlie", "delta"]
 
