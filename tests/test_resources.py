@@ -1,6 +1,7 @@
 """Memory, cores and GPUs shared among calls: tiny functions in real processes, and the queue itself."""
 
 import asyncio
+import threading
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -164,6 +165,26 @@ async def test_what_a_worker_holds_is_known_also_when_its_call_failed(
     with pytest.raises(InputError):
         await call("c", do.refuse, needs=Needs(400 * MB))
     assert workers._resources.held("cpu") >= 400 * MB, "the next call may load it"
+
+
+async def test_a_call_that_is_cancelled_before_it_began_holds_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    starting, go_on = threading.Event(), threading.Event()
+
+    def slowly(*_: object) -> None:
+        starting.set()
+        go_on.wait(20)
+
+    monkeypatch.setattr(workers, "_started", slowly)
+    task = asyncio.create_task(call("a", do.pid, needs=Needs(400 * MB)))
+    await asyncio.to_thread(starting.wait, 20)
+    assert workers._resources.held("cpu") == 400 * MB
+    task.cancel()
+    await asyncio.wait([task])
+    go_on.set()
+    assert workers._resources.held("cpu") == 0
+    assert not workers._resources.loads("cpu")
 
 
 async def test_a_model_that_is_being_loaded_is_not_taken_for_free_memory(

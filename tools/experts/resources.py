@@ -99,6 +99,9 @@ class Resources:
                 self._running.remove(claim)
                 claim.holder.busy, claim.holder.call = False, None
                 claim.holder.used = time.monotonic()
+                if claim.holder.loading:
+                    # It was cancelled before the process had the call.
+                    self.emptied(claim.holder)
             self._advance()
 
     def held(self, device: str) -> int:
