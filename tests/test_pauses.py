@@ -7,6 +7,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from itertools import pairwise
 from typing import TypeVar
+from unittest.mock import patch
 
 import pytest
 from numpy import ones
@@ -61,15 +62,14 @@ def seconds(function: Callable[[], object]) -> float:
     ],
 )
 async def test_large_outputs_are_not_read_once_for_every_task(
-    monkeypatch: pytest.MonkeyPatch, output: Output, sources: list[str], once: Callable[[], object]
+    output: Output, sources: list[str], once: Callable[[], object]
 ) -> None:
     async def expert(*_: object, **__: object) -> Output:
         return output
 
     ids = [str(number) for number in range(TASK_COUNT)]
     plan = plan_of({id_: sources if id_ != "0" else [] for id_ in ids}, dict.fromkeys(ids, 0.0))
-    with stubbed():
-        monkeypatch.setattr("tools.hf_tools.run", expert)
+    with stubbed(), patch("tools.hf_tools.run", expert):
         pause, values = await longest(
             build().ainvoke(request_of(plan), context=Context(model="embedded", planner="retrieval"))
         )
