@@ -63,7 +63,7 @@ class Board:
             started = len(self._ends)
             await asyncio.sleep(QUIET_SECONDS)
             if len(self._ends) == started:
-                return self.kept.result_of(id_)
+                return await self.kept.result_of(id_)
         # Unlike `await`, this does not cancel the future all others wait for when the waiting is cancelled.
         # Another run of the same superstep may take the task over when this one of its executions is cancelled.
         while not (end := self._ends[id_]).done():

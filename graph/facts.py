@@ -64,7 +64,7 @@ def _who(result: TaskResult) -> str:
 def _outcome(result: TaskResult) -> str:
     output = result.output.text if result.output else ""
     text = f"{result.status}: {result.error.reason}" if result.error else output
-    return one_line(text.replace("|", "/"), SHOWN)
+    return one_line(text, SHOWN).replace("|", "/")
 
 
 def _files(done: Done) -> list[Artifact]:

@@ -62,18 +62,14 @@ class Kept:
     async def _open(self, superstep: str) -> None:
         self._found = await self._lock.enter_async_context(results.alone(superstep))
 
-    def result_of(self, id_: str) -> TaskResult | None:
+    async def result_of(self, id_: str) -> TaskResult | None:
         """Return what an earlier execution of a task came to, whatever its inputs were."""
         text = self._found.get(id_)
-        try:
-            return TaskResult.model_validate_json(text) if text else None
-        except ValidationError:
-            # Another version wrote it.
-            return None
+        return await asyncio.to_thread(_read, text) if text else None
 
     async def found(self, task: Task, sources: Mapping[str, TaskResult]) -> TaskResult | None:
         """Return what an earlier execution made of the same inputs, if its files are still in the store."""
-        found = self.result_of(task.id)
+        found = await self.result_of(task.id)
         if found is None or found.output is None or found.digest != task.digest(sources):
             return None
         return found if await asyncio.to_thread(is_whole, found.output) else None
@@ -83,6 +79,14 @@ class Kept:
         if self._superstep and result.output:
             work = partial(_keep, self._superstep, task.id, result, result.output)
             self._keeping.append(asyncio.get_running_loop().run_in_executor(None, work))
+
+
+def _read(text: str) -> TaskResult | None:
+    try:
+        return TaskResult.model_validate_json(text)
+    except ValidationError:
+        # Another version wrote it.
+        return None
 
 
 def _keep(superstep: str, id_: str, result: TaskResult, output: Output) -> None:

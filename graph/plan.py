@@ -20,6 +20,7 @@ from graph.planners import llm, retrieval
 from graph.planners.llm_progress import telling
 from graph.planners.wire import PlanError
 from graph.state import State
+from graph.texts import aside
 from graph.types import Plan
 from graph.uploads import taken_in
 from tools import llama
@@ -110,7 +111,7 @@ async def _by_chat_model(state: State, runtime: Runtime[Context], notes: list[st
     """Return the chat model's plan, or None with a note when it has no usable one."""
     context = context_of(runtime)
     chat = telling(await chat_model(context.model, timeout=context.chat_timeout), runtime.stream_writer)
-    request, files = understood(state.messages)
+    request, files = await aside(str(state.messages[-1].text), understood, state.messages)
     history = await asyncio.to_thread(shrink, state.messages, request)
     # A shorter prompt is not worth fetching a model for.
     near = embed if await asyncio.to_thread(is_cached, ASSET) else None
@@ -124,7 +125,7 @@ async def _by_chat_model(state: State, runtime: Runtime[Context], notes: list[st
 
 
 async def _by_retrieval(state: State) -> Plan:
-    request, files = understood(state.messages)
+    request, files = await aside(str(state.messages[-1].text), understood, state.messages)
     meant, earlier = files_meant(request, files, state.messages), earlier_results(state.messages[:-1])
 
     async def planned(request: str) -> Plan:

@@ -18,6 +18,7 @@ from graph.plan import route as after_plan
 from graph.planners import llm
 from graph.planners.wire import PlanError, write
 from graph.state import State
+from graph.texts import aside
 from graph.types import Plan, Task
 from prompts import render
 from tools.chat import chat_model
@@ -79,7 +80,7 @@ async def _planned(state: State, context: Context, kept: list[Task]) -> Plan:
         finished="\n".join(f"- {task.id}: {task.name}" for task in kept) or "(none)",
         next=1 + max((int(task.id) for task in _tasks(state) if task.id.isdecimal()), default=-1),
     )
-    request, files = understood(state.conversation)
+    request, files = await aside(str(state.conversation[-1].text), understood, state.conversation)
     history = await asyncio.to_thread(shrink, state.conversation, request)
     history += [AIMessage(json.dumps({"tasks": write(state.plan or Plan())})), HumanMessage(told)]
     return await llm.plan(chat, history, files[-FILES:], TASKS, kept, prompt=context.plan_prompt)

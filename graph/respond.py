@@ -19,7 +19,7 @@ from graph.files import LINKS, as_text, block, files_of
 from graph.history import shrink
 from graph.owners import check, claim
 from graph.state import State
-from graph.texts import cut
+from graph.texts import cut, spaced
 from prompts import render
 from tools.chat import EMBEDDED, chat_model, translated
 from tools.errors import HuggingGPTError
@@ -129,6 +129,6 @@ def digest(done: Done, limits: Limits) -> str:
     A text that is too long is left out, since its beginning alone misleads; it is cut only when all are too long.
     """
     length = min(limits.each, limits.together // max(len(done), 1))
-    told = [(task, " ".join(result.output.text.split())) for task, result in done if result.output]
+    told = [(task, spaced(result.output.text, length)) for task, result in done if result.output]
     short = [(task, text) for task, text in told if len(text) <= length]
     return "\n".join(f"- {task.name}: {cut(text, length)}" for task, text in short or told)

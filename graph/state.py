@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from functools import cached_property
 from operator import add
-from typing import Annotated, TypeVar
+from typing import Annotated, TypeVar, cast
 
 from langchain_core.messages import AnyMessage, convert_to_messages
 from langgraph.graph.message import add_messages
@@ -28,7 +28,11 @@ class Edit(Frozen):
 
 def merge(old: Mapping[str, T], new: Mapping[str, T | None]) -> dict[str, T]:
     """Reducer: assignments and results merge by task id, the newer one wins; None takes one away."""
-    return {id_: one for id_, one in {**old, **new}.items() if one is not None}
+    merged = {**old, **new}
+    # As many tasks end as there are in a step, each with a call of this: it must not look at all of them.
+    for id_ in [id_ for id_, one in new.items() if one is None]:
+        del merged[id_]
+    return cast(dict[str, T], merged)
 
 
 class Request(BaseModel):

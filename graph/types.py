@@ -82,7 +82,7 @@ class Task(Frozen):
         Args:
             results: Those of its sources, by task id.
         """
-        outputs = [(output := results[id_].output) and output.model_dump(mode="json") for id_ in self.dep]
+        outputs = [(output := results[id_].output) and output.digest for id_ in self.dep]
         return key_of(self.model_dump(mode="json", exclude_defaults=True), outputs)[:16]
 
 

@@ -1,8 +1,11 @@
 """What flows between tasks: media, artifacts and outputs."""
 
+from functools import cached_property
+from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Literal
 
+from ormsgpack import OPT_SERIALIZE_PYDANTIC, OPT_SORT_KEYS, packb
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
 
 Media = Literal["text", "image", "audio", "video", "table"]
@@ -72,6 +75,12 @@ class Output(BaseModel):
     """The files it made, the main one first."""
     by: str = ""
     """The engine that ran it, a key of `ENGINES`."""
+
+    @cached_property
+    def digest(self) -> str:
+        """Hex digest of all that is in it. Every task that takes it asks for that, so a large one is read once."""
+        packed = packb(self, option=OPT_SERIALIZE_PYDANTIC | OPT_SORT_KEYS)
+        return sha256(packed).hexdigest()
 
     def file(self, media: Media) -> Artifact | None:
         """Return the first file of the given medium, or None."""

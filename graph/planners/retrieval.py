@@ -3,6 +3,7 @@
 Each clause of the request is compared with the example phrases of the task table; the closest row is its task.
 """
 
+import asyncio
 import re
 from collections.abc import Mapping, Sequence
 
@@ -11,6 +12,7 @@ from graph.planners.retrieval_examples import Embed, compare
 from graph.planners.retrieval_linking import Linker
 from graph.planners.retrieval_matching import Matcher, without_language
 from graph.planners.retrieval_steps import Earlier, Step
+from graph.texts import aside
 from graph.types import Plan, Task
 from tools.errors import InputError
 from tools.outputs import Artifact
@@ -80,12 +82,16 @@ async def draft(
     Raises:
         InputError: A task needs a file or a text that was not given.
     """
-    parts = read(request, files)
+    parts = await aside(request, read, request, files)
     plain = [clause.plain for clause in parts.clauses if clause.plain]
     wanted = list(dict.fromkeys([*plain, *filter(None, map(without_language, plain))]))
     scores = dict(zip(wanted, await compare(wanted, rows, embed), strict=True))
-    picks = Matcher(parts, files, rows).choose(scores)
-    return Linker(parts, files, rows, earlier).link(picks)
+
+    def linked() -> list[Step]:
+        return Linker(parts, files, rows, earlier).link(Matcher(parts, files, rows).choose(scores))
+
+    # It takes 5 ms for each clause, and a text that came without quotation marks has many.
+    return await asyncio.to_thread(linked)
 
 
 def _missing(request: str, files: Sequence[Artifact]) -> str | None:

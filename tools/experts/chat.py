@@ -101,7 +101,7 @@ def _noted(reply: str, read: str, given: str) -> Draft:
 async def _summarize(call: _Call) -> Draft:
     """Summarize; a long text piece by piece, then the summaries, until one piece is left."""
     text = call.inputs["text"]
-    while len(parts := list(pieces(text, call.limit))) > 1:
+    while len(parts := await asyncio.to_thread(list, pieces(text, call.limit))) > 1:
         text = "\n".join([await call.ask(text=part) for part in parts])
     return Draft(text=await call.ask(text=parts[0]))
 

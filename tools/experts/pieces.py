@@ -3,6 +3,9 @@
 import re
 from collections.abc import Iterator
 
+END = re.compile(r"(?<=[.!?。!?])\s+|\n+")
+"""What stands between sentences."""
+
 
 def pieces(text: str, size: int) -> Iterator[str]:
     """Cut a text at sentence and line ends.
@@ -15,24 +18,35 @@ def pieces(text: str, size: int) -> Iterator[str]:
     Yields:
         Pieces that are together the whole text but for white space; a longer sentence is cut inside.
     """
-    piece = ""
-    for part in re.split(r"(?<=[.!?。!?])\s+|\n+", text):
-        for bit in _bits(part, size):
-            joined = f"{piece} {bit}".strip()
-            if piece and len(joined.encode()) > size:
-                yield piece
-                joined = bit
-            piece = joined
-    if piece:
-        yield piece
+    held, length = list[str](), -1
+    for bit in (bit.strip() for part in _sentences(text) for bit in _bits(part, size)):
+        more = 1 + len(bit.encode())
+        if held and length + more > size:
+            yield " ".join(held)
+            held, length = [], -1
+        if bit:
+            held.append(bit)
+            length += more
+    if held:
+        yield " ".join(held)
+
+
+def _sentences(text: str) -> Iterator[str]:
+    """Yield sentences and lines; of a long text only as many as are asked for are looked for."""
+    start = 0
+    for end in END.finditer(text):
+        yield text[start : end.start()]
+        start = end.end()
+    yield text[start:]
 
 
 def _bits(part: str, size: int) -> Iterator[str]:
-    while len(part.encode()) > size:
-        head = part.encode()[:size].decode(errors="ignore")
+    data, start = part.encode(), 0
+    while len(data) - start > size:
+        head = data[start : start + size].decode(errors="ignore")
         yield head
-        part = part[len(head) :]
-    yield part
+        start += len(head.encode())
+    yield data[start:].decode()
 
 
 def cut(text: str, size: int) -> str:
