@@ -5,9 +5,11 @@ Each clause of the request is compared with the example phrases of the task tabl
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from graph.planners.retrieval_clauses import read
 from graph.planners.retrieval_examples import Embed, compare
+from graph.planners.retrieval_following import apart, joined, kind_followed
 from graph.planners.retrieval_linking import Linker
 from graph.planners.retrieval_matching import Matcher, without_language
 from graph.planners.retrieval_steps import Earlier, Step
@@ -81,6 +83,9 @@ async def draft(
         InputError: A task needs a file or a text that was not given.
     """
     parts = read(request, files)
+    # Without rows that follow something, what is spoken of there is wanted for itself.
+    if any(map(kind_followed, rows.values())):
+        parts = replace(parts, clauses=tuple(joined(list(apart(parts.clauses)))))
     plain = [clause.plain for clause in parts.clauses if clause.plain]
     wanted = list(dict.fromkeys([*plain, *filter(None, map(without_language, plain))]))
     scores = dict(zip(wanted, await compare(wanted, rows, embed), strict=True))

@@ -1,6 +1,7 @@
 """Words that tell which medium a clause is about and which it wants."""
 
 import re
+from collections.abc import Mapping
 from functools import cache
 
 from tools.outputs import Media
@@ -26,13 +27,14 @@ MEDIA_WORDS: dict[Media, str] = {
 WANTED: dict[Media, str] = {
     "text": r"texts?|descriptions?|sentences?|passages?|paragraphs?|stor(?:y|ies)|summar(?:y|ies)|responses?|"
     r"answers?|captions?|e-?mails?|letters?|poems?|essays?|articles?|posts?|recipes?|reports?|haikus?|slogans?|titles?",
-    "image": r"images?|pictures?|photos?|illustrations?|drawings?|paintings?",
+    "image": r"images?|pictures?|photos?|illustrations?|drawings?|paintings?|logos?|posters?|portraits?|cartoons?",
     "audio": r"audios?|speech|voice|music|sounds?",
     "video": r"videos?|clips?|films?|animations?",
 }
 """Words for what is to be made."""
 PRODUCES = re.compile(
-    r"^(?:generat|creat|mak|produc|writ|compos|provid|hav|giv|get|obtain|receiv)\w*(?: me| us)?((?: [\w-]+){1,4})",
+    r"^(?:(?:generat|creat|mak|produc|writ|compos|provid|hav|giv|get|obtain|receiv)\w*(?: me| us)?"
+    r"|show (?:me|us)(?= (?:an?|another|some) ))((?: [\w-]+){1,4})",
     re.I,
 )
 """What opens a clause that wants something made, and (group 1) the words behind it."""
@@ -42,6 +44,16 @@ GENRES = re.compile(
     re.I,
 )
 """Kinds of text that are written rather than found in another text."""
+KINDS: Mapping[str, re.Pattern[str]] = {
+    "text-generation": GENRES,
+    "summarization": re.compile(r"\bsummar(?:y|ies)\b", re.I),
+    "automatic-speech-recognition": re.compile(r"\btranscripts?\b", re.I),
+}
+"""Kinds of text that a task makes, by the name of its row."""
+TOLD: Mapping[str, re.Pattern[str]] = {"conversational": GENRES}
+"""The same where it is only to be told (`tell me a joke`): in conversation."""
+ONE = re.compile(r"(?:an?|another|some) ", re.I)
+"""What opens a clause without a verb that wants something made: `an image of a cat`."""
 BECOMES = re.compile(
     r"\b(?:turn|convert|transform|chang)\w*\b.*?\b(?:in)?to ((?:an? |some |the )?(?:[\w-]+ ){0,2}?[\w-]+)",
     re.I,
@@ -76,7 +88,7 @@ def wanted_medium(text: str) -> Media | None:
     """Return the medium of what is to be produced: the first word for one behind `generate`, `create` and the like."""
     if DRAWS.match(text):
         return "image"
-    match = PRODUCES.match(text)
+    match = PRODUCES.match(text) or PRODUCES.match(f"give {text}" if ONE.match(text) else "")
     if match is None:
         becomes = BECOMES.search(text)
         return _first_medium(becomes[1]) if becomes else None

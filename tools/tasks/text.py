@@ -137,6 +137,7 @@ ROWS = (
             "Write an abstract of the report",
             "Make a brief overview of the transcript",
             "What are the key takeaways?",
+            "What is the recording about?",
             "Provide a summarized version of the text",
             "Give me the gist",
             "Give me the short version",
