@@ -21,6 +21,7 @@ from graph.planners.retrieval_cues import (
     PROVIDES,
     RELATIVE,
     SENTENCES,
+    SHOWS,
     SOURCE,
     USES,
     opens_command,
@@ -147,7 +148,7 @@ def _clause(part: str, number: int, masks: Masks) -> Clause:
     lead = _lead(part)
     aside = DOING.match(lead)
     lead = DOING.sub("", lead)
-    told = CONTEXT.match(lead) or AFTER.match(lead)
+    told = CONTEXT.match(lead) or AFTER.match(lead) or SHOWS.match(lead)
     wish = USES.sub("", lead)
     opens = (lead != part.strip() and " " in lead) or ASKS.match(lead) is not None or opens_command(lead)
     return Clause(

@@ -113,7 +113,7 @@ class Linker:
             elif slot.required:
                 raise Unfilled(slot)
         if row.name == "text-to-speech":
-            filled["text"] = self._translated(clause, filled["text"])
+            filled["text"] = self._translated(clause, self.steps.as_asked(filled["text"]))
         if row.name in REPEATABLE or not self._feeds_itself(row, filled):
             outputs = self._translate(row, clause, self.steps.put(row, clause, filled))
             self._speak(row, clause, outputs)

@@ -9,8 +9,9 @@ from graph.planners.retrieval_clauses import Clause, Request
 from graph.planners.retrieval_results import ANSWERS, DIGESTS, DOCUMENTS, RESULTS, WRITERS
 from graph.planners.retrieval_steps import Earlier, Fill, Steps
 from graph.planners.retrieval_weights import prompted
+from graph.planners.retrieval_words import MEDIA_WORDS, PAGES
 from graph.references import ORDINAL, place
-from tools.outputs import Artifact
+from tools.outputs import Artifact, Media
 from tools.tasks import TaskRow
 
 REFERS = re.compile(
@@ -22,6 +23,14 @@ REFERS = re.compile(
 """What points back to something made or given before."""
 COUNTED = re.compile(rf"\b{ORDINAL} (?:{'|'.join(words for words, _ in RESULTS)})\b", re.I)
 """Counts results of the turns before: `the first summary`."""
+ABOUT: Mapping[Media, re.Pattern[str]] = {
+    medium: re.compile(rf"\b(?:about|on|from|for|of|using|turn|convert|transform) (?:this|that|the|my|these|both) (?:\w+ )?(?:{words})", re.I)
+    for medium, words in (
+        ("image", f"{MEDIA_WORDS['image']}|{PAGES.pattern}"),
+        ("audio", MEDIA_WORDS["audio"]),
+    )
+}
+"""Says that a text is to be written about a file of a medium: `a story about this picture`."""
 FOLLOWS = re.compile(r"\b(based on|according to|match|using)\b", re.I)
 ASKED_BEFORE = re.compile(
     r"(?:answer|find|get|respond|look up|search|check)\b.*\b(?:question|answer|it)\b", re.I
@@ -73,6 +82,7 @@ class Texts:
             or self.read_first(clause)
             or self.steps.making("text")
             or _given(arguments.inline(clause.text))
+            or self._before()
         )
 
     def question(self, clause: Clause) -> list[Fill]:
@@ -115,8 +125,12 @@ class Texts:
 
     def _from_before(self, clause: Clause) -> list[Fill]:
         """Return the last text of the turns before when a clause points back: `translate it`."""
+        return self._before() if REFERS.search(clause.text) else []
+
+    def _before(self) -> list[Fill]:
+        """Return the last text of the turns before: `shorter, please`."""
         readable = [result.text for result in self.earlier if result.name in (*DOCUMENTS, *ANSWERS)]
-        return [Fill(text) for text in readable[-1:]] if REFERS.search(clause.text) else []
+        return [Fill(text) for text in readable[-1:]]
 
     def _last(self, row: TaskRow) -> list[Fill]:
         if row.name in DIGESTS:
@@ -141,8 +155,10 @@ class Texts:
         last = self._last(row) or self._from_before(clause)
         if made := self._result(clause) or (last if refers else []):
             return made
+        if row.slot("instruction") and (seen := self._seen(clause)):
+            return seen
         if clause.quotes:
-            return self._quoted(clause)
+            return (not writes and _given(arguments.lettered(clause.text))) or self._quoted(clause)
         own = clause.text.strip().rstrip(".") if writes else arguments.prompt(clause.text)
         if given := self._said():
             return given if row.slot("instruction") or not writes else [Fill(f"{own}: {given[0].value}")]
@@ -151,6 +167,12 @@ class Texts:
             return last
         self.spoken.add(clause)
         return _text_file(clause.files) or _given(own)
+
+    def _seen(self, clause: Clause) -> list[Fill]:
+        """Return the text of the file that a clause wants something written about."""
+        media = {medium for medium, words in ABOUT.items() if words.search(clause.text)}
+        meant = clause.files or [file for file in self.files if file.media in media][-1:]
+        return self.read_first(replace(clause, files=tuple(meant))) if meant else []
 
     def _writing(self, clause: Clause) -> list[Fill]:
         """Return what to write about a text: `write a poem about this text`."""

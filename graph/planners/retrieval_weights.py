@@ -142,7 +142,7 @@ def _unread(case: Case) -> bool:
 
 
 def _passed_by(case: Case) -> bool:
-    return not case.needs and any(file.media != "text" for file in case.clause.files)
+    return not case.needs and not _kind(case) and any(file.media != "text" for file in case.clause.files)
 
 
 RULES: Mapping[str, Callable[[Case], float]] = {

@@ -238,6 +238,7 @@ ROWS = (
             "Generate a short story",
             "Generate a polite email",
             "Write a letter",
+            "Write a friendly reply to this letter",
             "Create a text based on the result",
             "Turn the keywords into an essay",
             "Generate a report about the findings",
