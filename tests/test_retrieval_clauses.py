@@ -60,6 +60,8 @@ def wanted(request: str, *files: Artifact) -> list[str]:
             ["Make a picture of a dog", "Make a video of a horse"],
         ),
         ("Make a picture of a man and a photo camera", ["Make a picture of a man and a photo camera"]),
+        ("Find the names and list them", ["Find the names"]),
+        ('Translate the text. Text: "Good morning"', ["Translate the text"]),
         ("I have a photo. Describe it", ["Describe it"]),
         ("Once the image is made, describe it", ["describe it"]),
         ("Classify it as red, green or blue", ["Classify it as red, green or blue"]),

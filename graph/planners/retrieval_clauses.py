@@ -15,6 +15,7 @@ from graph.planners.retrieval_cues import (
     COORDINATES,
     DOING,
     FILLER,
+    LABEL,
     MEDIUM_NOUN,
     POINTS,
     PROMPT,
@@ -148,7 +149,7 @@ def _clause(part: str, number: int, masks: Masks) -> Clause:
     lead = _lead(part)
     aside = DOING.match(lead)
     lead = DOING.sub("", lead)
-    told = CONTEXT.match(lead) or AFTER.match(lead) or SHOWS.match(lead)
+    told = any(words.match(lead) for words in (CONTEXT, AFTER, SHOWS, LABEL))
     wish = USES.sub("", lead)
     opens = (lead != part.strip() and " " in lead) or ASKS.match(lead) is not None or opens_command(lead)
     return Clause(

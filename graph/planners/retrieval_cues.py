@@ -61,6 +61,8 @@ SHOWS = re.compile(
     re.I,
 )
 """Only wants to see what was made: every result is shown anyway."""
+LABEL = re.compile(r"^(?:text|passage|context|article|question)(?::? ⟦Q\d+⟧)?[.:]?$", re.I)
+"""Only says what a quote is: `Text: "..."`."""
 ANSWERED = re.compile(r"\b(?:answer|question|respon[ds]|repl(?:y|ies))", re.I)
 PROMPT = re.compile(r"\bprompt:\s+([^'\",.:\n]+)(?=,\s+(.+))", re.I)
 """A prompt (group 1) with more behind it (group 2), which may be what to do."""

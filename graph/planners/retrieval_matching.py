@@ -16,6 +16,7 @@ from graph.planners.retrieval_words import (
     CLASSIFIES,
     MEDIA_WORDS,
     PAGES,
+    READ,
 )
 from tools.outputs import Artifact, Media
 from tools.tasks import TaskRow
@@ -140,7 +141,8 @@ class Matcher:
     def _member(self, clause: Clause, name: str) -> str:
         """Of tasks that do the same to different media, take the one for the medium at hand."""
         if self.rows[name].slot("question"):
-            wanted = self._answerer(clause)
+            page = READ.match(clause.plain) and "image" in self.given
+            wanted = "image-to-text" if page else self._answerer(clause)
         elif name in CLASSIFIERS.values() and CLASSIFIES.search(clause.plain):
             wanted = CLASSIFIERS["table" if self._tabular(clause) else self._medium(clause)]
             if f"zero-shot-{wanted}" in self.rows and len(labels(clause.text)) > 1:

@@ -82,7 +82,7 @@ class Steps:
         return [Fill(source=group[0].id) for group in self.groups if group[0].row.makes[0] == "text"]
 
     def as_asked(self, fills: Sequence[Fill]) -> list[Fill]:
-        """Return outputs in the language they were asked for in: `summarise it in French and read the summary aloud`."""
+        """Return outputs in the language they were asked for in: `summarise it in French and read the summary`."""
         clauses = {step.id: step.clause for step in self.all}
         translated = {
             step.inputs[0].source: Fill(source=step.id)

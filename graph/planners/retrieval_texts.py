@@ -6,12 +6,12 @@ from dataclasses import dataclass, field, replace
 
 from graph.planners import retrieval_arguments as arguments
 from graph.planners.retrieval_clauses import Clause, Request
-from graph.planners.retrieval_results import ANSWERS, DIGESTS, DOCUMENTS, RESULTS, WRITERS
+from graph.planners.retrieval_results import ANSWERS, DIGESTS, DOCUMENTS, LISTS, RESULTS, WRITERS
 from graph.planners.retrieval_steps import Earlier, Fill, Steps
 from graph.planners.retrieval_weights import prompted
-from graph.planners.retrieval_words import MEDIA_WORDS, PAGES
+from graph.planners.retrieval_words import ABOUT
 from graph.references import ORDINAL, place
-from tools.outputs import Artifact, Media
+from tools.outputs import Artifact
 from tools.tasks import TaskRow
 
 REFERS = re.compile(
@@ -23,14 +23,8 @@ REFERS = re.compile(
 """What points back to something made or given before."""
 COUNTED = re.compile(rf"\b{ORDINAL} (?:{'|'.join(words for words, _ in RESULTS)})\b", re.I)
 """Counts results of the turns before: `the first summary`."""
-ABOUT: Mapping[Media, re.Pattern[str]] = {
-    medium: re.compile(rf"\b(?:about|on|from|for|of|using|turn|convert|transform) (?:this|that|the|my|these|both) (?:\w+ )?(?:{words})", re.I)
-    for medium, words in (
-        ("image", f"{MEDIA_WORDS['image']}|{PAGES.pattern}"),
-        ("audio", MEDIA_WORDS["audio"]),
-    )
-}
-"""Says that a text is to be written about a file of a medium: `a story about this picture`."""
+IT = re.compile(r"\bit\b", re.I)
+THEM = re.compile(r"\b(?:them|these|those)\b", re.I)
 FOLLOWS = re.compile(r"\b(based on|according to|match|using)\b", re.I)
 ASKED_BEFORE = re.compile(
     r"(?:answer|find|get|respond|look up|search|check)\b.*\b(?:question|answer|it)\b", re.I
@@ -75,7 +69,8 @@ class Texts:
             self._result(clause)
             or self._quoted(clause)
             or _text_file(clause.files)
-            or self._last(row)
+            or (self.read_first(clause) if clause.files else [])
+            or self._last(row, clause)
             or self._said()
             or self._from_before(clause)
             or _text_file(self.files)
@@ -132,10 +127,16 @@ class Texts:
         readable = [result.text for result in self.earlier if result.name in (*DOCUMENTS, *ANSWERS)]
         return [Fill(text) for text in readable[-1:]]
 
-    def _last(self, row: TaskRow) -> list[Fill]:
+    def _last(self, row: TaskRow, clause: Clause) -> list[Fill]:
         if row.name in DIGESTS:
             return self.steps.latest(DOCUMENTS)
-        return self.steps.latest((*DOCUMENTS, *ANSWERS)) or self.steps.making("text")
+        made = self.steps.making("text")
+        if THEM.search(clause.text) and made and self.steps.row_of(str(made[0].source)).name in LISTS:
+            return made
+        said = IT.search(clause.text) and (self.request.payload or self.request.quotes)
+        # Labels are not what `translate it` is about where there is a text that they were given to.
+        labels = row.name == "translation" and said
+        return self.steps.latest((*DOCUMENTS, *ANSWERS)) or ([] if labels else made)
 
     def _quoted(self, clause: Clause) -> list[Fill]:
         free = [quote for quote in clause.quotes if quote not in self.used]
@@ -152,7 +153,7 @@ class Texts:
         """Return what a text, picture, video or sound is to be made from."""
         writes = row.name in WRITERS
         refers = REFERS.search(clause.text) is not None
-        last = self._last(row) or self._from_before(clause)
+        last = self._last(row, clause) or self._from_before(clause)
         if made := self._result(clause) or (last if refers else []):
             return made
         if row.slot("instruction") and (seen := self._seen(clause)):

@@ -11,7 +11,7 @@ from graph.planners.retrieval_cues import stems
 from graph.planners.retrieval_following import draws
 from graph.planners.retrieval_results import WRITERS
 from graph.planners.retrieval_shared import ONE
-from graph.planners.retrieval_words import DRAWS, KINDS, QUESTION, TOLD, wanted_medium
+from graph.planners.retrieval_words import DRAWS, KINDS, MEDIA_WORDS, QUESTION, TOLD, wanted_medium
 from tools.outputs import Media
 from tools.tasks import TaskRow
 
@@ -36,6 +36,8 @@ WRITES = re.compile(
     re.I,
 )
 TELLS = re.compile(r"tell\b", re.I)
+OBJECT = re.compile(rf"\w+ (?:this|the|my) (?:\w+ )?{MEDIA_WORDS['image']}(?! of (?:an?|some)\b)", re.I)
+"""Does something to a picture that is there: `make this photo black and white`."""
 KEYS = {
     "canny": r"canny|\bedges?\b|outline",
     "hed": r"\bhed\b|holistic|soft",
@@ -142,7 +144,10 @@ def _unread(case: Case) -> bool:
 
 
 def _passed_by(case: Case) -> bool:
-    return not case.needs and not _kind(case) and any(file.media != "text" for file in case.clause.files)
+    if case.needs or _kind(case):
+        return False
+    changes = case.row.makes[0] == "image" and "image" in case.given and OBJECT.match(case.clause.plain)
+    return bool(changes) or any(file.media != "text" for file in case.clause.files)
 
 
 RULES: Mapping[str, Callable[[Case], float]] = {
@@ -152,7 +157,7 @@ RULES: Mapping[str, Callable[[Case], float]] = {
     "at_hand": lambda case: bool(case.needs) and case.needs <= {*case.given} and not case.made,
     # The clause is about `it`, and the task works on what was made last.
     "latest": lambda case: case.needs == {*case.made[-1:]} and IT.match(case.clause.plain) is not None,
-    # The clause names a file, and the task takes none.
+    # The clause names a file or wants a picture changed, and the task takes none.
     "passed_by": _passed_by,
     # There is no text to speak yet: with a picture, `read it` means what is printed there.
     "unread": _unread,

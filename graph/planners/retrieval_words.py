@@ -39,7 +39,7 @@ PRODUCES = re.compile(
 )
 """What opens a clause that wants something made, and (group 1) the words behind it."""
 GENRES = re.compile(
-    r"\b(?:poems?|haikus?|limericks?|stor(?:y|ies)|tales?|e-?mails?|letters?|articles?|essays?|tweets?|posts?|lyrics|"
+    r"\b(?:poems?|haikus?|limericks?|stor(?:y|ies)|tales?|e-?mails?|letters?|articles?|essays?|tweets?|posts?|lyrics|raps?|riddles?|"
     r"slogans?|titles?|jokes?|recipes?|scripts?|notes?|speech|dialogues?|reviews?|advertisements?)\b",
     re.I,
 )
@@ -74,6 +74,8 @@ CLASSIFIERS: dict[Media, str] = {
 }
 """What classifies a medium."""
 CLASSIFIES = re.compile(r"\b(classif\w+|categor\w+|which class|what class)\b", re.I)
+READ = re.compile(r"read (?:the|this|that|my) [\w-]+$", re.I)
+"""Wants all of a page read: `read the invoice`."""
 DRAWS = re.compile(r"^(?:draw(?! up)|paint|sketch|illustrat)", re.I)
 PAGES = re.compile(
     r"\b(documents?|pages?|invoices?|receipts?|bills?|forms?|contracts?|letters?|scan(?:s|ned)?|statements?|reports?|"
@@ -81,6 +83,15 @@ PAGES = re.compile(
     re.I,
 )
 """Words for a document that may lie there as an image."""
+
+POINTER = (
+    r"(?:about|on|from|for|of|to|using|turn|convert|transform) (?:this|that|the|my|these|both) (?:\w+ )?"
+)
+ABOUT: Mapping[Media, re.Pattern[str]] = {
+    "image": re.compile(rf"\b{POINTER}(?:{MEDIA_WORDS['image']}|{PAGES.pattern})", re.I),
+    "audio": re.compile(rf"\b{POINTER}{MEDIA_WORDS['audio']}", re.I),
+}
+"""Says that a text is to be written about a file of a medium: `a story about this picture`."""
 
 
 @cache

@@ -34,6 +34,7 @@ ROWS = (
         examples=(
             "Find the named entities",
             "Extract the names of people and places from the text",
+            "Find the names in the transcript",
             "Which organisations, persons and dates are mentioned?",
             "Recognise entities in this text",
             "List all the names and locations",
@@ -138,6 +139,7 @@ ROWS = (
             "Make a brief overview of the transcript",
             "What are the key takeaways?",
             "What is the recording about?",
+            "Give me the minutes of this meeting",
             "Provide a summarized version of the text",
             "Give me the gist",
             "Give me the short version",
@@ -309,6 +311,7 @@ ROWS = (
             "Measure the similarity between the two sentences",
             "How close in meaning are these texts?",
             "Check whether the two statements are paraphrases",
+            "Are this text and that text paraphrases?",
             "Compare the result with this sentence",
             "Compute a similarity score of the texts",
             "Tell me how similar the two texts are",
