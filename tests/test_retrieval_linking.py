@@ -213,6 +213,14 @@ def test_a_recording_that_is_named_is_read_though_another_one_was() -> None:
     ]
 
 
+def test_what_was_made_of_a_recording_is_read_rather_than_the_recording() -> None:
+    assert link("Clean it and summarise it", "a.wav", "audio-to-audio", SUM) == [
+        "audio-to-audio(audio=a.wav)",
+        f"{ASR}(audio=<0>)",
+        f"{SUM}(text=<1>)",
+    ]
+
+
 def test_what_was_asked_for_in_a_language_is_spoken_in_it() -> None:
     request = "Summarise it in French and read the summary aloud"
     assert link(request, "a.txt", SUM, TTS)[1:] == [
