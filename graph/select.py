@@ -11,6 +11,7 @@ from langgraph.types import Send
 from pydantic import JsonValue
 
 from graph.context import Context, context_of
+from graph.events import NoteEvent
 from graph.execute import sends
 from graph.files import as_text
 from graph.state import State
@@ -20,7 +21,8 @@ from tools.chat import EMBEDDED, chat_model
 from tools.errors import HuggingGPTError
 from tools.experts.embedder import embed
 from tools.models import Model, find, shortlist, why_none
-from tools.models.rank import ranked
+from tools.models.parts import lacks
+from tools.models.rank import by_place, ranked
 from tools.structured import ask_json, list_schema
 from tools.usage import recorded
 
@@ -40,7 +42,7 @@ async def select(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
     A task that has models which can do it keeps them: the user, or an earlier plan, chose them.
 
     Returns:
-        `{"assignments": {task id: assignment}}` and the chat calls made.
+        `{"assignments": {task id: assignment}}`, what the user should know of it, and the chat calls made.
     """
     context = context_of(runtime)
     kept = await _kept(state, context)
@@ -57,7 +59,10 @@ async def select(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
         **{id_: _assign(models, chosen.get(id_)) for id_, models in shortlists.items() if models},
         **{task.id: Assignment(reason=reason) for task, reason in zip(lacking, reasons, strict=True)},
     }
-    return {"assignments": assignments, "usage": usage}
+    notes = await _notes(state, shortlists, context)
+    for note in notes:
+        runtime.stream_writer(NoteEvent(type="note", text=note))
+    return {"assignments": assignments, "notes": [*state.notes, *notes], "usage": usage}
 
 
 def route(state: State) -> list[Send] | str:
@@ -87,13 +92,33 @@ async def _shortlists(state: State, tasks: Sequence[Task], context: Context) -> 
     """Return the candidates of tasks. The Hub is asked about all task types at the same time."""
     names = list(dict.fromkeys(task.name for task in tasks))
     listed = await asyncio.gather(*(asyncio.to_thread(_candidates, name, context) for name in names))
-    by_name = dict(zip(names, listed, strict=True))
+    request = _request(state)
+    by_name = {name: by_place(models, request) for name, models in zip(names, listed, strict=True)}
     if context.model == EMBEDDED:
-        request = str(as_text(state.conversation[-1]).text)
         # Without the sentence model the candidates stay in the order of availability and downloads.
         with suppress(HuggingGPTError):
             by_name = {name: await ranked(models, request, embed) for name, models in by_name.items()}
     return {task.id: by_name[task.name][: context.k] for task in tasks}
+
+
+def _request(state: State) -> str:
+    return str(as_text(state.conversation[-1]).text)
+
+
+async def _notes(state: State, shortlists: Shortlists, context: Context) -> list[str]:
+    """Tell where no model does the part of its task that is wanted, and what would bring one that does."""
+    request = _request(state)
+    told = {
+        task.name: (lacking, [model.id for model in models])
+        for task in (state.plan or Plan()).tasks
+        if (models := shortlists.get(task.id)) and (lacking := lacks(models[0], request))
+    }
+    reasons = await asyncio.gather(
+        *(asyncio.to_thread(why_none, name, context.model, context.mode, context.device, ids)
+          for name, (_, ids) in told.items())
+    )  # fmt: skip
+    notes = [f"{lacking} {reason}" for (lacking, _), reason in zip(told.values(), reasons, strict=True)]
+    return [note for note in notes if note not in state.notes]
 
 
 def _candidates(name: str, context: Context) -> list[Model]:
@@ -125,7 +150,7 @@ async def _ranked(state: State, context: Context, shortlists: Shortlists) -> Cho
     prompt = SystemMessage(
         render("select", context.select_prompt, shortlists=_listed(state.plan or Plan(), ranked))
     )
-    request = HumanMessage(str(as_text(state.conversation[-1]).text))
+    request = HumanMessage(_request(state))
     try:
         chat = await chat_model(context.model, timeout=context.chat_timeout)
         return _choices(await ask_json(chat, [prompt, request], _schema(ranked)))

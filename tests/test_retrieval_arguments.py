@@ -53,11 +53,17 @@ def test_labels_are_read_from_a_choice(clause: str, labels: list[str]) -> None:
         ("Draw a castle on a hill at sunset", "a castle on a hill at sunset"),
         ("create an image of a cat wearing a hat", "a cat wearing a hat"),
         ("make me a picture of a red car.", "a red car"),
+        ("make a 5 second video of a red car", "a red car"),
         ("Create an image", ""),
     ],
 )
 def test_a_prompt_is_what_is_to_be_shown(clause: str, prompt: str) -> None:
     assert arguments.prompt(clause) == prompt
+
+
+def test_what_is_written_in_a_picture_is_a_part_of_it() -> None:
+    assert arguments.lettered("Draw a sign that says 'Open'.") == "a sign that says 'Open'"
+    assert arguments.lettered("Draw 'a red car'") is None
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,30 @@ def wanted(request: str, *files: Artifact) -> list[str]:
             "Do the following: transcribe it, summarise it",
             ["Do the following", "transcribe it", "summarise it"],
         ),
+        (
+            "Show me a video and an image of a cat",
+            ["Show me a video of a cat", "Show me an image of a cat"],
+        ),
+        (
+            "Please create a poem, a picture and a video about the moon",
+            [
+                "create a poem about the moon",
+                "create a picture about the moon",
+                "create a video about the moon",
+            ],
+        ),
+        (
+            "Write a poem and draw a picture about the sea",
+            ["Write a poem about the sea", "draw a picture about the sea"],
+        ),
+        ("Write a poem and draw a picture of it", ["Write a poem", "draw a picture of it"]),
+        (
+            "Make a picture of a dog and a video of a horse",
+            ["Make a picture of a dog", "Make a video of a horse"],
+        ),
+        ("Make a picture of a man and a photo camera", ["Make a picture of a man and a photo camera"]),
+        ("Find the names and list them", ["Find the names"]),
+        ('Translate the text. Text: "Good morning"', ["Translate the text"]),
         ("I have a photo. Describe it", ["Describe it"]),
         ("Once the image is made, describe it", ["describe it"]),
         ("Classify it as red, green or blue", ["Classify it as red, green or blue"]),

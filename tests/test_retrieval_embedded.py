@@ -273,6 +273,38 @@ PLANS = [
     ),
     (
         "p.jpg",
+        "Show me a video and an image of a cat",
+        ["text-to-video(text=a cat)", "text-to-image(text=a cat)"],
+    ),
+    ("", "Draw a cat and show me a video of it", ["text-to-image(text=a cat)", "image-to-video(image=<0>)"]),
+    (
+        "a.jpg b.jpg",
+        "draw a dog in the pose of a.jpg and a cat in the pose of b.jpg",
+        [
+            "openpose-control(image=a.jpg)",
+            "openpose-text-to-image(image=<0>, text=a dog)",
+            "openpose-control(image=b.jpg)",
+            "openpose-text-to-image(image=<2>, text=a cat)",
+        ],
+    ),
+    (
+        "a.wav",
+        "Give me a transcript and a summary of this recording",
+        ["automatic-speech-recognition(audio=a.wav)", "summarization(text=<0>)"],
+    ),
+    (
+        "p.jpg",
+        "Classify this image as bird, cat or dog",
+        ["zero-shot-image-classification(image=p.jpg, labels=bird, cat, dog)"],
+    ),
+    (
+        "",
+        "Tell me a joke and read it aloud",
+        ["conversational(text=Tell me a joke)", "text-to-speech(text=<0>)"],
+    ),
+    ("p.jpg", "Upscale this and remove the noise", ["image-to-image(image=p.jpg)"]),
+    (
+        "p.jpg",
         "Describe this photo in German",
         ["image-to-text(image=p.jpg)", "translation(text=<0>, target_language=German)"],
     ),

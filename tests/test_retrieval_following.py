@@ -7,7 +7,7 @@ import pytest
 from graph.files import message
 from graph.meaning import files_meant
 from graph.planners.retrieval_clauses import Clause, read
-from graph.planners.retrieval_following import guided, joined
+from graph.planners.retrieval_following import apart, guided, joined
 from graph.planners.retrieval_guides import guide, kind_of
 from graph.planners.retrieval_linking import Linker
 from graph.planners.retrieval_matching import Pick
@@ -22,7 +22,7 @@ def picture(name: str) -> Artifact:
 
 
 def clauses(request: str, *names: str) -> list[Clause]:
-    return joined(read(request, [picture(name) for name in names]).clauses)
+    return joined(list(apart(read(request, [picture(name) for name in names]).clauses)))
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def steps(request: str, *names: str) -> list[str]:
     files = [picture(name) for name in names]
     parts = read(request, files)
     picks: list[Pick] = []
-    for clause in joined(parts.clauses):
+    for clause in clauses(request, *names):
         row = guided(clause, TASKS, [pick.row for pick in picks], files)
         picks.append(Pick(clause, row or TASKS["text-to-image"], 1.0))
     named = {file.ref: file.name for file in files}
@@ -125,6 +125,30 @@ def test_the_condition_image_of_another_file_is_another_one() -> None:
         "openpose-text-to-image(<0>, a robot)",
         "openpose-control(b.png)",
         "openpose-text-to-image(<2>, a queen)",
+    ]
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        "Draw a robot in the pose of a.png and a queen in the pose of b.png",
+        "Draw a robot in the pose of the man in a.png, and a queen in the pose of the woman in b.png",
+        "Draw a robot in the pose of a.png, a queen in the pose of b.png",
+    ],
+)
+def test_one_verb_draws_each_thing_after_the_picture_that_is_named_with_it(request_: str) -> None:
+    assert steps(request_, "a.png", "b.png") == [
+        "openpose-control(a.png)",
+        "openpose-text-to-image(<0>, a robot)",
+        "openpose-control(b.png)",
+        "openpose-text-to-image(<2>, a queen)",
+    ]
+
+
+def test_two_things_in_one_picture_follow_one_pose() -> None:
+    assert steps("Draw a robot and a queen in the pose of a.png", "a.png") == [
+        "openpose-control(a.png)",
+        "openpose-text-to-image(<0>, a robot and a queen)",
     ]
 
 

@@ -187,6 +187,79 @@ def test_a_writer_gets_the_text_and_what_to_write_about_it() -> None:
     assert link("Write a poem about the sea", "", GEN) == [f"{GEN}(text=Write a poem about the sea)"]
 
 
+@pytest.mark.parametrize(
+    ("wish", "name", "reader", "slot"),
+    [
+        ("Write a poem about this picture", "p.png", OCR, "image"),
+        ("Write a reply to this voice message", "a.wav", ASR, "audio"),
+        ("Turn this recording into a blog post", "a.wav", ASR, "audio"),
+    ],
+)
+def test_what_is_to_be_written_about_is_read_first(wish: str, name: str, reader: str, slot: str) -> None:
+    assert link(wish, name, "text-generation") == [
+        f"{reader}({slot}={name})",
+        f"text-generation(text=<0>, instruction={wish})",
+    ]
+    assert link("Write a poem about the sea", name, "text-generation") == [
+        "text-generation(text=Write a poem about the sea)"
+    ]
+
+
+def test_a_recording_that_is_named_is_read_though_another_one_was() -> None:
+    assert link("Transcribe a.wav and summarise b.wav", "a.wav b.wav", ASR, SUM) == [
+        f"{ASR}(audio=a.wav)",
+        f"{ASR}(audio=b.wav)",
+        f"{SUM}(text=<1>)",
+    ]
+
+
+def test_what_was_made_of_a_recording_is_read_rather_than_the_recording() -> None:
+    assert link("Clean it and summarise it", "a.wav", "audio-to-audio", SUM) == [
+        "audio-to-audio(audio=a.wav)",
+        f"{ASR}(audio=<0>)",
+        f"{SUM}(text=<1>)",
+    ]
+
+
+def test_what_was_asked_for_in_a_language_is_spoken_in_it() -> None:
+    request = "Summarise it in French and read the summary aloud"
+    assert link(request, "a.txt", SUM, TTS)[1:] == [
+        f"{MT}(text=<0>, target_language=French)",
+        f"{TTS}(text=<1>)",
+    ]
+    request = "Summarise it, translate it to French and read the summary aloud"
+    assert link(request, "a.txt", SUM, MT, TTS)[2:] == [f"{TTS}(text=<0>)"]
+
+
+def test_them_are_the_names_that_were_found_and_it_is_the_text() -> None:
+    found = [f"{ASR}(audio=a.wav)", f"{NER}(text=<0>)"]
+    assert link("Transcribe it, find the names and read them out", "a.wav", ASR, NER, TTS) == [
+        *found,
+        f"{TTS}(text=<1>)",
+    ]
+    assert link("Transcribe it, find the names and read it out", "a.wav", ASR, NER, TTS) == [
+        *found,
+        f"{TTS}(text=<0>)",
+    ]
+
+
+def test_a_quote_and_not_its_label_is_translated() -> None:
+    steps = link("Classify 'How bad!'. Translate it to German.", "", "text-classification", MT)
+    assert steps[1] == f"{MT}(text=How bad!, target_language=German)"
+
+
+def test_without_a_text_the_last_one_of_the_turns_before_is_meant() -> None:
+    before = (Earlier(ASR, "artifact://a"), Earlier(SUM, "artifact://b"))
+    assert link("Shorter please", "", SUM, earlier=before) == [f"{SUM}(text=artifact://b)"]
+
+
+def test_one_summary_is_wanted_in_two_languages() -> None:
+    assert link("Summarise it in German and French", "a.txt", SUM)[1:] == [
+        f"{MT}(text=<0>, target_language=German)",
+        f"{MT}(text=<0>, target_language=French)",
+    ]
+
+
 def test_a_summary_is_made_before_a_poem_about_it() -> None:
     assert link("Write a poem about the summary of notes.txt", "notes.txt", GEN)[:1] == [
         f"{SUM}(text=notes.txt)"

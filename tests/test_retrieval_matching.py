@@ -35,6 +35,12 @@ PICTURE = Artifact(
             {"question-answering": 0.2, "visual-question-answering": 0.1},
             "visual-question-answering",
         ),
+        (
+            "Read the invoice",
+            {"document-question-answering": 0.9, "image-to-text": 0.4},
+            "image-to-text",
+        ),
+        ("Make this photo sharp", {"text-to-image": 0.52, "image-to-image": 0.5}, "image-to-image"),
         ("Go away", {"image-to-text": 0.3, "image-segmentation": 0.2}, None),
     ],
 )

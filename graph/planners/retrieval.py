@@ -6,9 +6,11 @@ Each clause of the request is compared with the example phrases of the task tabl
 import asyncio
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
-from graph.planners.retrieval_clauses import read
+from graph.planners.retrieval_clauses import Request, read
 from graph.planners.retrieval_examples import Embed, compare
+from graph.planners.retrieval_following import apart, joined, kind_followed
 from graph.planners.retrieval_linking import Linker
 from graph.planners.retrieval_matching import Matcher, without_language
 from graph.planners.retrieval_steps import Earlier, Step
@@ -82,7 +84,7 @@ async def draft(
     Raises:
         InputError: A task needs a file or a text that was not given.
     """
-    parts = await aside(request, read, request, files)
+    parts = await aside(request, _parts, request, files, rows)
     plain = [clause.plain for clause in parts.clauses if clause.plain]
     wanted = list(dict.fromkeys([*plain, *filter(None, map(without_language, plain))]))
     scores = dict(zip(wanted, await compare(wanted, rows, embed), strict=True))
@@ -92,6 +94,15 @@ async def draft(
 
     # It takes 5 ms for each clause, and a text that came without quotation marks has many.
     return await asyncio.to_thread(linked)
+
+
+def _parts(request: str, files: Sequence[Artifact], rows: Mapping[str, TaskRow]) -> Request:
+    """Take a request apart, several things that each follow a picture of their own too."""
+    parts = read(request, files)
+    # Without rows that follow something, what is spoken of there is wanted for itself.
+    if any(map(kind_followed, rows.values())):
+        return replace(parts, clauses=tuple(joined(list(apart(parts.clauses)))))
+    return parts
 
 
 def _missing(request: str, files: Sequence[Artifact]) -> str | None:

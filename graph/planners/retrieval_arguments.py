@@ -35,7 +35,7 @@ BARE_EDIT = re.compile(
     re.I,
 )
 MADE = (
-    r"(?:(?:an?|the|some|new|short|brief|another|me|us|one|corresponding|related|suitable|nice|beautiful)\s+)*"
+    r"(?:(?:an?|the|some|new|short|long|brief|\d+|seconds?|minutes?|another|me|us|one|corresponding|related|suitable|nice|beautiful)\s+)*"
     r"(?:images?|pictures?|photos?|illustrations?|drawings?|paintings?|sketch(?:es)?|videos?|clips?|animations?|films?|"
     r"sounds?(?: effects?)?|visual\w*|representations?|music|scene)"
 )
@@ -48,6 +48,13 @@ LEAD_IN = re.compile(
 VERB = re.compile(
     r"^(?:draw|paint|sketch|design|illustrate|visuali[sz]e|compose|film|show)\b(?: me\b)?\s*", re.I
 )
+
+LETTERING = re.compile(
+    r"\b(?:says?|saying|reads?|reading|titled|called|named|labell?ed|inscribed|"
+    r"with the (?:words?|text|title|slogan|caption|letters|inscription))\s*:?\s*['\"]",
+    re.I,
+)
+"""Leads to a quote that is to stand in a picture."""
 
 
 def question(text: str) -> str:
@@ -116,9 +123,18 @@ def inline(text: str) -> str | None:
 
 def prompt(text: str) -> str:
     """Return what is to be shown: `create an image of a cat with a hat` as `a cat with a hat`; may be empty."""
+    return _shown(text).strip(" :,'\"")
+
+
+def _shown(text: str) -> str:
     text = text.strip().rstrip(".!? ")
     short = LEAD_IN.sub("", text, count=1)
-    return (short if short != text else VERB.sub("", text)).strip(" :,'\"")
+    return short if short != text else VERB.sub("", text)
+
+
+def lettered(text: str) -> str | None:
+    """Return what is to be shown where a quote is written on it: `draw a sign that says 'Open'`; else None."""
+    return _shown(text) if LETTERING.search(text) else None
 
 
 def instruction(text: str) -> str | None:

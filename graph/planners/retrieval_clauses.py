@@ -15,17 +15,20 @@ from graph.planners.retrieval_cues import (
     COORDINATES,
     DOING,
     FILLER,
+    LABEL,
     MEDIUM_NOUN,
     POINTS,
     PROMPT,
     PROVIDES,
     RELATIVE,
     SENTENCES,
+    SHOWS,
     SOURCE,
     USES,
     opens_command,
 )
 from graph.planners.retrieval_masks import MARK, Masks
+from graph.planners.retrieval_shared import things
 from tools.outputs import Artifact
 
 
@@ -109,10 +112,12 @@ def _cut_payload(body: str) -> tuple[str, str | None]:
 def _parts(body: str) -> Iterator[tuple[int, str]]:
     """Yield the clauses with the number of their sentence; relative clauses belong to what they describe."""
     for number, sentence in enumerate(SENTENCES.split(body)):
+        pieces: list[str] = []
         for index, part in enumerate(_split(sentence or "")):
             relative = index > 0 and RELATIVE.match(part) and not body.endswith("?")
             if part.strip(" ,.;") and not relative:
-                yield from ((number, piece.strip()) for piece in _pieces(part.strip()))
+                pieces += map(str.strip, _pieces(part.strip()))
+        yield from ((number, piece) for piece in things(pieces))
 
 
 def _pieces(part: str) -> list[str]:
@@ -144,7 +149,7 @@ def _clause(part: str, number: int, masks: Masks) -> Clause:
     lead = _lead(part)
     aside = DOING.match(lead)
     lead = DOING.sub("", lead)
-    told = CONTEXT.match(lead) or AFTER.match(lead)
+    told = any(words.match(lead) for words in (CONTEXT, AFTER, SHOWS, LABEL))
     wish = USES.sub("", lead)
     opens = (lead != part.strip() and " " in lead) or ASKS.match(lead) is not None or opens_command(lead)
     return Clause(

@@ -55,6 +55,14 @@ POINTS = re.compile(
     re.I,
 )
 """A clause that only says what to work on."""
+SHOWS = re.compile(
+    r"^(?:list|show|tell|name|print|give|report|send|display|output|return|present)(?: (?:me|us))?"
+    r"(?: (?:it|them|all of them|the (?:results?|output|findings)))(?: (?:to )?(?:me|us))?[.!]?$",
+    re.I,
+)
+"""Only wants to see what was made: every result is shown anyway."""
+LABEL = re.compile(r"^(?:text|passage|context|article|question)(?::? ⟦Q\d+⟧)?[.:]?$", re.I)
+"""Only says what a quote is: `Text: "..."`."""
 ANSWERED = re.compile(r"\b(?:answer|question|respon[ds]|repl(?:y|ies))", re.I)
 PROMPT = re.compile(r"\bprompt:\s+([^'\",.:\n]+)(?=,\s+(.+))", re.I)
 """A prompt (group 1) with more behind it (group 2), which may be what to do."""

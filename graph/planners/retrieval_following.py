@@ -1,7 +1,7 @@
 """Pictures that follow a condition image: which tasks make them, and which clauses want one."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from graph.planners.retrieval_arguments import prompt
@@ -34,6 +34,9 @@ MAPS = re.compile(
     re.I,
 )
 """Wants a condition image and no other picture."""
+
+ARTICLE = re.compile(r"(?:an?|another|some|one|two|the) ", re.I)
+ANOTHER = re.compile(r",?\s+and\s+(?=(?:an?|another|some|one|two|the)\s)", re.I)
 
 
 def draws(clause: Clause, found: Guide | None = None) -> bool:
@@ -75,6 +78,54 @@ def kind_followed(row: TaskRow) -> str | None:
     """Return the kind of condition image that the pictures of a row follow; None for a row of any other sort."""
     kind = row.name.removesuffix("-text-to-image")
     return kind if kind in MAKERS and kind != row.name else None
+
+
+def apart(clauses: Sequence[Clause]) -> Iterator[Clause]:
+    """Yield clauses with those cut that draw several things, each with something else to follow.
+
+    `Draw a dog in the pose of a.jpg and a cat in the pose of b.jpg` draws twice; the second has the verb of the first.
+    """
+    verb, sentence = "", -1
+    for clause in clauses:
+        if clause.sentence != sentence:
+            verb, sentence = "", clause.sentence
+        parts = _each(clause)
+        for text in parts:
+            own = _with_verb(text, verb)
+            whole = len(parts) == 1 and own == clause.text
+            found = clause if whole else _part(clause, text, own)
+            if draws(found) and guide(found):
+                verb = found.text.split()[0]
+            yield found
+
+
+def _each(clause: Clause) -> list[str]:
+    """Return the parts of a clause that name something to follow each; the clause where they are less than two."""
+    for match in ANOTHER.finditer(clause.text):
+        first, rest = clause.text[: match.start()], clause.text[match.end() :]
+        if _follows(clause, first) and _follows(clause, rest):
+            return [first, *_each(replace(clause, text=rest))]
+    return [clause.text]
+
+
+def _follows(clause: Clause, text: str) -> bool:
+    found = guide(replace(clause, text=text))
+    return found is not None and not found.points and found.rest != ""
+
+
+def _with_verb(text: str, verb: str) -> str:
+    return f"{verb} {text}" if verb and ARTICLE.match(text) and guide(Clause(text, text)) else text
+
+
+def _part(clause: Clause, text: str, own: str) -> Clause:
+    return replace(
+        clause,
+        text=own,
+        plain=own,
+        quotes=tuple(quote for quote in clause.quotes if quote in text),
+        files=tuple(file for file in clause.files if file.name in text),
+        command=True,
+    )
 
 
 def joined(clauses: Sequence[Clause]) -> list[Clause]:

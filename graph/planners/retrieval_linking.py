@@ -20,7 +20,9 @@ SURE = 0.6
 """From this similarity on, a missing file is the user's mistake; below, the match is."""
 TRANSLATABLE = ("summarization", "image-to-text", *ANSWERS)
 """Tasks whose output is translated when they are asked for `in German`."""
-IN_LANGUAGE = re.compile(rf"\b(?:in|into|to) (?:{arguments.LANGUAGE.pattern})", re.I)
+IN_LANGUAGE = re.compile(
+    rf"\b(?:in|into|to) {arguments.LANGUAGE.pattern}(?:(?:,| and|, and) {arguments.LANGUAGE.pattern})*", re.I
+)
 REPEATABLE = (
     *("translation", "text-generation", "conversational", "image-to-image", "table-question-answering"),
 )
@@ -113,7 +115,7 @@ class Linker:
             elif slot.required:
                 raise Unfilled(slot)
         if row.name == "text-to-speech":
-            filled["text"] = self._translated(clause, filled["text"])
+            filled["text"] = self._translated(clause, self.steps.as_asked(filled["text"]))
         if row.name in REPEATABLE or not self._feeds_itself(row, filled):
             outputs = self._translate(row, clause, self.steps.put(row, clause, filled))
             self._speak(row, clause, outputs)
@@ -177,7 +179,7 @@ class Linker:
         for file in (*clause.files, *reversed(self.files)):
             row = self.rows.get(READERS.get(file.media, ""))
             if row is not None:
-                return self.steps.put(row, clause, {row.slots[0].name: self._given(file.media, clause)})
+                return self.steps.put(row, clause, {row.slots[0].name: self._medium(file.media, clause)})
         return []
 
     def _medium(self, medium: Media, clause: Clause) -> list[Fill]:

@@ -4,9 +4,9 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from graph.planners.retrieval_arguments import LANGUAGE
+from graph.planners.retrieval_arguments import LANGUAGE, labels
 from graph.planners.retrieval_clauses import Clause, Request
-from graph.planners.retrieval_following import guided, joined, kind_followed
+from graph.planners.retrieval_following import guided, kind_followed
 from graph.planners.retrieval_results import ANSWERS, RESULTS
 from graph.planners.retrieval_weights import WEIGHTS, Case, correction
 from graph.planners.retrieval_words import (
@@ -16,6 +16,7 @@ from graph.planners.retrieval_words import (
     CLASSIFIES,
     MEDIA_WORDS,
     PAGES,
+    READ,
 )
 from tools.outputs import Artifact, Media
 from tools.tasks import TaskRow
@@ -67,9 +68,7 @@ class Matcher:
         Args:
             scores: Similarity by row, for the plain form of every clause that has one.
         """
-        # Without rows that follow something, what is spoken of there is wanted for itself.
-        follows = any(map(kind_followed, self.rows.values()))
-        for clause in joined(self.request.clauses) if follows else self.request.clauses:
+        for clause in self.request.clauses:
             self.named.extend(file.media for file in clause.files)
             pick = self._pick(clause, scores) if clause.plain else None
             if pick and self._leans(clause, pick):
@@ -142,9 +141,12 @@ class Matcher:
     def _member(self, clause: Clause, name: str) -> str:
         """Of tasks that do the same to different media, take the one for the medium at hand."""
         if self.rows[name].slot("question"):
-            wanted = self._answerer(clause)
+            page = READ.match(clause.plain) and "image" in self.given
+            wanted = "image-to-text" if page else self._answerer(clause)
         elif name in CLASSIFIERS.values() and CLASSIFIES.search(clause.plain):
             wanted = CLASSIFIERS["table" if self._tabular(clause) else self._medium(clause)]
+            if f"zero-shot-{wanted}" in self.rows and len(labels(clause.text)) > 1:
+                wanted = f"zero-shot-{wanted}"
         else:
             return name
         return wanted if wanted in self.rows else name

@@ -57,5 +57,7 @@ DIGESTS = (
     "zero-shot-classification",
 )
 """Tasks for which `it` is a text to read rather than an answer or labels."""
+LISTS = ("token-classification", *DETECTORS)
+"""Tasks that make lists, which are `them` to what comes behind."""
 WRITERS = ("text-generation", "conversational")
 """Tasks that take a prompt and make text."""

@@ -81,6 +81,16 @@ class Steps:
         """Return the first output of every group that makes text."""
         return [Fill(source=group[0].id) for group in self.groups if group[0].row.makes[0] == "text"]
 
+    def as_asked(self, fills: Sequence[Fill]) -> list[Fill]:
+        """Return outputs in the language they were asked for in: `summarise it in French and read the summary`."""
+        clauses = {step.id: step.clause for step in self.all}
+        translated = {
+            step.inputs[0].source: Fill(source=step.id)
+            for step in self.all
+            if step.row.name == "translation" and step.clause == clauses.get(step.inputs[0].source or "")
+        }
+        return [translated.get(fill.source, fill) if fill.source else fill for fill in fills]
+
     def row_of(self, id_: str) -> TaskRow:
         """Return the row of a step."""
         return next(step.row for step in self.all if step.id == id_)

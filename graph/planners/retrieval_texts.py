@@ -6,9 +6,10 @@ from dataclasses import dataclass, field, replace
 
 from graph.planners import retrieval_arguments as arguments
 from graph.planners.retrieval_clauses import Clause, Request
-from graph.planners.retrieval_results import ANSWERS, DIGESTS, DOCUMENTS, RESULTS, WRITERS
+from graph.planners.retrieval_results import ANSWERS, DIGESTS, DOCUMENTS, LISTS, RESULTS, WRITERS
 from graph.planners.retrieval_steps import Earlier, Fill, Steps
 from graph.planners.retrieval_weights import prompted
+from graph.planners.retrieval_words import ABOUT
 from graph.references import ORDINAL, place
 from tools.outputs import Artifact
 from tools.tasks import TaskRow
@@ -22,6 +23,8 @@ REFERS = re.compile(
 """What points back to something made or given before."""
 COUNTED = re.compile(rf"\b{ORDINAL} (?:{'|'.join(words for words, _ in RESULTS)})\b", re.I)
 """Counts results of the turns before: `the first summary`."""
+IT = re.compile(r"\bit\b", re.I)
+THEM = re.compile(r"\b(?:them|these|those)\b", re.I)
 FOLLOWS = re.compile(r"\b(based on|according to|match|using)\b", re.I)
 ASKED_BEFORE = re.compile(
     r"(?:answer|find|get|respond|look up|search|check)\b.*\b(?:question|answer|it)\b", re.I
@@ -66,13 +69,15 @@ class Texts:
             self._result(clause)
             or self._quoted(clause)
             or _text_file(clause.files)
-            or self._last(row)
+            or (self.read_first(clause) if clause.files else [])
+            or self._last(row, clause)
             or self._said()
             or self._from_before(clause)
             or _text_file(self.files)
             or self.read_first(clause)
             or self.steps.making("text")
             or _given(arguments.inline(clause.text))
+            or self._before()
         )
 
     def question(self, clause: Clause) -> list[Fill]:
@@ -115,13 +120,23 @@ class Texts:
 
     def _from_before(self, clause: Clause) -> list[Fill]:
         """Return the last text of the turns before when a clause points back: `translate it`."""
-        readable = [result.text for result in self.earlier if result.name in (*DOCUMENTS, *ANSWERS)]
-        return [Fill(text) for text in readable[-1:]] if REFERS.search(clause.text) else []
+        return self._before() if REFERS.search(clause.text) else []
 
-    def _last(self, row: TaskRow) -> list[Fill]:
+    def _before(self) -> list[Fill]:
+        """Return the last text of the turns before: `shorter, please`."""
+        readable = [result.text for result in self.earlier if result.name in (*DOCUMENTS, *ANSWERS)]
+        return [Fill(text) for text in readable[-1:]]
+
+    def _last(self, row: TaskRow, clause: Clause) -> list[Fill]:
         if row.name in DIGESTS:
             return self.steps.latest(DOCUMENTS)
-        return self.steps.latest((*DOCUMENTS, *ANSWERS)) or self.steps.making("text")
+        made = self.steps.making("text")
+        if THEM.search(clause.text) and made and self.steps.row_of(str(made[0].source)).name in LISTS:
+            return made
+        said = IT.search(clause.text) and (self.request.payload or self.request.quotes)
+        # Labels are not what `translate it` is about where there is a text that they were given to.
+        labels = row.name == "translation" and said
+        return self.steps.latest((*DOCUMENTS, *ANSWERS)) or ([] if labels else made)
 
     def _quoted(self, clause: Clause) -> list[Fill]:
         free = [quote for quote in clause.quotes if quote not in self.used]
@@ -138,11 +153,13 @@ class Texts:
         """Return what a text, picture, video or sound is to be made from."""
         writes = row.name in WRITERS
         refers = REFERS.search(clause.text) is not None
-        last = self._last(row) or self._from_before(clause)
+        last = self._last(row, clause) or self._from_before(clause)
         if made := self._result(clause) or (last if refers else []):
             return made
+        if row.slot("instruction") and (seen := self._seen(clause)):
+            return seen
         if clause.quotes:
-            return self._quoted(clause)
+            return (not writes and _given(arguments.lettered(clause.text))) or self._quoted(clause)
         own = clause.text.strip().rstrip(".") if writes else arguments.prompt(clause.text)
         if given := self._said():
             return given if row.slot("instruction") or not writes else [Fill(f"{own}: {given[0].value}")]
@@ -151,6 +168,12 @@ class Texts:
             return last
         self.spoken.add(clause)
         return _text_file(clause.files) or _given(own)
+
+    def _seen(self, clause: Clause) -> list[Fill]:
+        """Return the text of the file that a clause wants something written about."""
+        media = {medium for medium, words in ABOUT.items() if words.search(clause.text)}
+        meant = clause.files or [file for file in self.files if file.media in media][-1:]
+        return self.read_first(replace(clause, files=tuple(meant))) if meant else []
 
     def _writing(self, clause: Clause) -> list[Fill]:
         """Return what to write about a text: `write a poem about this text`."""

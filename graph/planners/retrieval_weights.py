@@ -10,7 +10,8 @@ from graph.planners.retrieval_clauses import Clause
 from graph.planners.retrieval_cues import stems
 from graph.planners.retrieval_following import draws
 from graph.planners.retrieval_results import WRITERS
-from graph.planners.retrieval_words import DRAWS, GENRES, QUESTION, wanted_medium
+from graph.planners.retrieval_shared import ONE
+from graph.planners.retrieval_words import DRAWS, KINDS, MEDIA_WORDS, QUESTION, TOLD, wanted_medium
 from tools.outputs import Media
 from tools.tasks import TaskRow
 
@@ -25,7 +26,18 @@ NEW_IMAGE = re.compile(
     r"(?:image|picture|photo|illustration|drawing|painting)\b",
     re.I,
 )
-WRITES = re.compile(r"^(?:writ|compos|draft|generat|creat|mak|produc|com(?:e|ing) up|think)", re.I)
+OF_SOMETHING = re.compile(
+    rf"^\w+ (?:(?:me|us) )?{ONE} (?:of|about|showing|that shows?|with) (?:an?|some|two|three|several)\b", re.I
+)
+"""Says what a new thing is to show, and that this is nothing that is there: `show me a video of a cat`."""
+WRITES = re.compile(
+    r"^(?:writ|compos|draft|generat|creat|mak|produc|com(?:e|ing) up|think|"
+    r"(?:(?:tell|giv|show|get)\w* (?:me |us )?)?(?:an?|another|some)\b)",
+    re.I,
+)
+TELLS = re.compile(r"tell\b", re.I)
+OBJECT = re.compile(rf"\w+ (?:this|the|my) (?:\w+ )?{MEDIA_WORDS['image']}(?! of (?:an?|some)\b)", re.I)
+"""Does something to a picture that is there: `make this photo black and white`."""
 KEYS = {
     "canny": r"canny|\bedges?\b|outline",
     "hed": r"\bhed\b|holistic|soft",
@@ -100,11 +112,12 @@ def _made(case: Case) -> float:
     return 1 if wanted == case.row.makes[0] else 0 if wanted in case.row.makes else -1
 
 
-def _genre(case: Case) -> bool:
-    """Tell whether a kind of text is to be written, whatever it is about: `write a poem about the summary`."""
+def _kind(case: Case) -> bool:
+    """Tell whether the task makes the kind of text that is wanted, whatever that is about."""
     wish = re.split(r"\b(?:about|on|from|of|for|with)\b", case.clause.plain, maxsplit=1)[0]
-    writes = WRITES.match(wish) is not None and GENRES.search(wish) is not None
-    return writes and case.row.name == "text-generation"
+    kinds = TOLD if TELLS.match(wish) and not (case.given or case.made) else KINDS
+    kind = kinds.get(case.row.name)
+    return kind is not None and WRITES.match(wish) is not None and kind.search(wish) is not None
 
 
 def _unlabelled(case: Case) -> bool:
@@ -120,6 +133,10 @@ def _unconditioned(case: Case) -> bool:
     return spoken_of is None or draws(case.clause)
 
 
+def _new(text: str) -> bool:
+    return (NEW_IMAGE.match(text) or OF_SOMETHING.match(text)) is not None
+
+
 def _unread(case: Case) -> bool:
     there = {*case.given, *case.made}
     speaks = not case.needs and "text" not in case.row.makes and not prompted(case.row)
@@ -127,7 +144,10 @@ def _unread(case: Case) -> bool:
 
 
 def _passed_by(case: Case) -> bool:
-    return not case.needs and any(file.media != "text" for file in case.clause.files)
+    if case.needs or _kind(case):
+        return False
+    changes = case.row.makes[0] == "image" and "image" in case.given and OBJECT.match(case.clause.plain)
+    return bool(changes) or any(file.media != "text" for file in case.clause.files)
 
 
 RULES: Mapping[str, Callable[[Case], float]] = {
@@ -137,7 +157,7 @@ RULES: Mapping[str, Callable[[Case], float]] = {
     "at_hand": lambda case: bool(case.needs) and case.needs <= {*case.given} and not case.made,
     # The clause is about `it`, and the task works on what was made last.
     "latest": lambda case: case.needs == {*case.made[-1:]} and IT.match(case.clause.plain) is not None,
-    # The clause names a file, and the task takes none.
+    # The clause names a file or wants a picture changed, and the task takes none.
     "passed_by": _passed_by,
     # There is no text to speak yet: with a picture, `read it` means what is printed there.
     "unread": _unread,
@@ -151,10 +171,10 @@ RULES: Mapping[str, Callable[[Case], float]] = {
     "opening": _opens,
     # The task makes what the clause asks for (`generate a description`), or something else.
     "made": _made,
-    # The clause wants a kind of text written: `write a poem about the summary`.
-    "genre": _genre,
-    # The task changes an image, and the clause wants one made: `create a new image`.
-    "anew": lambda case: "image" in case.needs and NEW_IMAGE.match(case.clause.plain) is not None,
+    # The clause wants the kind of text that the task makes: `write a poem about the summary`.
+    "kind": _kind,
+    # The task starts from an image, and the clause wants something new: `create a new image`, `a video of a cat`.
+    "anew": lambda case: "image" in case.needs and _new(case.clause.plain),
     # The task translates, and no language is named.
     "no_language": lambda case: case.row.name == "translation" and not names_a_language(case.clause.text),
     "no_labels": _unlabelled,
@@ -172,7 +192,7 @@ WEIGHTS: dict[str, float] = {
     "named": 0.25,
     "opening": 0.2,
     "made": 0.1,
-    "genre": 0.25,
+    "kind": 0.25,
     "anew": -0.08,
     "no_language": -0.05,
     "no_labels": -1,

@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from tools import hub
@@ -146,13 +146,23 @@ def _in_folder(model: Model, kind: Found, way: Way, device: str) -> Model:
     return model.model_copy(update={"size": kind.size, "ways": (way.model_copy(update={"engine": engine}),)})
 
 
-def why_none(task: str, chat: str, mode: Mode, device: str | None = None) -> str:
-    """Return why a task has no model here and which setting changes that, in sentences. Blocking."""
-    if mode != "hybrid" and any(one.ways for one in candidates(task, chat, "hybrid", device)):
-        return f"There is no model for {task} in mode {mode!r} here; set HUGGINGGPT_MODE=hybrid."
+def why_none(task: str, chat: str, mode: Mode, device: str | None = None, but: Collection[str] = ()) -> str:
+    """Return why a task has no model here and which setting changes that, in sentences. Blocking.
+
+    Args:
+        task: Name of a task row.
+        chat: The run's chat model.
+        mode: Where experts may run.
+        device: Where local ones run; None for `HUGGINGGPT_DEVICE`.
+        but: Ids of models there are, which are not what is looked for.
+    """
+    none = f"There is no {'other ' if but else ''}model for {task}"
+    elsewhere = candidates(task, chat, "hybrid", device) if mode != "hybrid" else []
+    if any(one.ways and one.id not in but for one in elsewhere):
+        return f"{none} in mode {mode!r} here; set HUGGINGGPT_MODE=hybrid."
     found = candidates(task, chat, mode, device)
     hints = [hint for hint in (_local_hint(found), _provider_hint(task, mode)) if hint]
-    return " ".join([f"There is no model for {task} here.", *(hints or [NOWHERE])])
+    return " ".join([f"{none} here.", *(hints or [NOWHERE])])
 
 
 NOWHERE = "Neither this machine nor an inference provider has one."

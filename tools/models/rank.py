@@ -1,4 +1,4 @@
-"""The order of candidates without a language model: availability, likeness to the request, downloads."""
+"""The order of candidates without a language model: fitness, availability, likeness to the request, downloads."""
 
 import math
 import re
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from tools.models.candidates import FIRST
 from tools.models.model import Model
+from tools.models.parts import lacks, suits
 
 Embed = Callable[[Sequence[str]], Awaitable[NDArray[np.float32]]]
 """Turns texts into rows of length 1; see `tools.experts.embedder`."""
@@ -28,14 +29,29 @@ async def ranked(models: Sequence[Model], request: str, embed: Embed) -> list[Mo
         request: What the user asked for.
         embed: The sentence model.
     """
-    if len({FIRST[model.source] for model in models}) == len(models):
-        return sorted(models, key=lambda model: FIRST[model.source])
+    models = by_place(models, request)
+    if len({_place(model, request) for model in models}) == len(models):
+        return models
     vectors = await embed([request, *map(_described, models)])
     worth = {
         model.id: float(vectors[0] @ row) + PER_TENFOLD * math.log10(1 + model.downloads)
         for model, row in zip(models, vectors[1:], strict=True)
     }
-    return sorted(models, key=lambda one: (FIRST[one.source], -worth[one.id]))
+    return sorted(models, key=lambda one: (_place(one, request), -worth[one.id]))
+
+
+def by_place(models: Sequence[Model], request: str) -> list[Model]:
+    """Return candidates by availability; one that does not do the part of the task that is wanted comes last.
+
+    Args:
+        models: Candidates.
+        request: What the user asked for.
+    """
+    return sorted(models, key=lambda model: _place(model, request))
+
+
+def _place(model: Model, request: str) -> tuple[bool, int, int]:
+    return lacks(model, request) is not None, FIRST[model.source], -suits(model, request)
 
 
 def _described(model: Model) -> str:

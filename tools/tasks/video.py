@@ -41,6 +41,8 @@ ROWS = (
             "Produce a short movie about the topic",
             "Turn my text into a video",
             "Turn this description into a video",
+            "Show me a video of a waterfall",
+            "Create a video of mountains at sunrise",
         ),
         slots=(Slot(name="text", about="Description of the video."),),
         makes=("video",),
@@ -57,6 +59,7 @@ ROWS = (
             "Create a video starting from this image",
             "Make a clip out of this photo",
             "Set the picture in motion",
+            "Show me a video of it",
         ),
         slots=(
             Slot(name="image", media="image", about="The image the video starts from."),
