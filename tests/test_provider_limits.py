@@ -237,3 +237,17 @@ async def test_a_provider_is_asked_to_do_so_many_calls_at_once_only(
     drafts = await asyncio.gather(*(ask("text-generation", tmp_path, timeout=20) for _ in range(5)))
     assert [draft.text for draft in drafts] == ["Done."] * 5
     assert most == 2
+
+
+async def test_waiting_for_a_provider_is_no_part_of_the_time_limit(
+    server: HubServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last of five calls waits for longer than it may take, and the provider is not slow for that."""
+    monkeypatch.setenv("HUGGINGGPT_PROVIDER_CONCURRENCY", "1")
+    settings.cache_clear()
+    provider_pauses.forget()
+    server.add(ID, "text-generation", "novita")
+    server.script = lambda call: Answer(TEXT, pause=0.8)
+    drafts = await asyncio.gather(*(ask("text-generation", tmp_path, timeout=2.5) for _ in range(5)))
+    assert [draft.text for draft in drafts] == ["Done."] * 5
+    assert len(server.calls) == 5

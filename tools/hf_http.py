@@ -9,10 +9,9 @@ import asyncio
 import sys
 import threading
 import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine
 from concurrent.futures import Future, InvalidStateError
-from contextlib import contextmanager, suppress
-from dataclasses import replace
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import pebble
@@ -20,6 +19,10 @@ import pebble
 from tools.hf_limits import Limits, call_limits, install
 
 R = TypeVar("R")
+
+
+GRACE_SECONDS = 0.5
+"""Time to tell what went wrong after the limit has passed."""
 
 
 async def apart(work: Callable[[], Coroutine[Any, Any, R]], seconds: float) -> R:
@@ -37,23 +40,10 @@ async def apart(work: Callable[[], Coroutine[Any, Any, R]], seconds: float) -> R
     limits = Limits(time.monotonic() + seconds)
     future = _started(work, limits)
     try:
-        async with asyncio.timeout(seconds):
+        async with asyncio.timeout(seconds + GRACE_SECONDS):
             return await asyncio.wrap_future(future)
     finally:
         limits.left.set()
-
-
-@contextmanager
-def sooner(seconds: float) -> Iterator[None]:
-    """Give the requests in this block less time than is left for the whole call; for work inside `apart`."""
-    limits = call_limits.get()
-    if limits is None:
-        raise RuntimeError("sooner() is for work inside apart().")
-    token = call_limits.set(replace(limits, deadline=min(limits.deadline, time.monotonic() + seconds)))
-    try:
-        yield
-    finally:
-        call_limits.reset(token)
 
 
 def within(work: Callable[[], R], seconds: float) -> R:
@@ -84,7 +74,8 @@ def _started(work: Callable[[], Coroutine[Any, Any, R]], limits: Limits) -> Futu
 
     async def limited() -> R:
         call_limits.set(limits)
-        return await work()
+        async with asyncio.timeout(limits.deadline - time.monotonic()):
+            return await work()
 
     def ended(task: asyncio.Task[R]) -> None:
         loop.stop()

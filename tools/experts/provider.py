@@ -2,10 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Sequence
 from functools import partial
 from itertools import count
-from typing import Any
 
 import httpx
 
@@ -16,7 +15,7 @@ from tools.experts.provider_errors import RAISE, UNREADABLE, explained, response
 from tools.experts.provider_pauses import leave_alone, pause, rest, turns
 from tools.experts.provider_servers import Server, endpoint, own_token, provider
 from tools.experts.provider_tasks import AT_ENDPOINTS, Adapter, adapter
-from tools.hf_http import apart, sooner
+from tools.hf_http import apart
 from tools.hub import HubModel
 from tools.outputs import Draft
 from tools.tracing import note
@@ -25,10 +24,10 @@ DEFAULT_SECONDS = 300.0
 """Time limit of a call that names none."""
 SHARE = 0.5
 """Part of the time left that one server may take while there are others to try; the last one may take all of it."""
-GRACE_SECONDS = 0.5
-"""Time to tell what went wrong after the limit has passed."""
 CHAT_PATHS = ("/v1", "/chat/completions")
 """Ends of the paths of addresses that take nothing but chat."""
+Ways = Sequence[tuple[Server, Adapter]]
+"""Servers in the order in which they are asked, and how."""
 
 
 async def run_provider(model: str, job: Job, timeout: float | None = None) -> Draft:
@@ -40,7 +39,7 @@ async def run_provider(model: str, job: Job, timeout: float | None = None) -> Dr
     Args:
         model: The model's Hub id.
         job: The task; files it makes lie in `job.out`.
-        timeout: Seconds for everything; None for `DEFAULT_SECONDS`.
+        timeout: Seconds for everything but waiting for a turn; None for `DEFAULT_SECONDS`.
 
     Returns:
         What the first provider that succeeded made.
@@ -54,7 +53,15 @@ async def run_provider(model: str, job: Job, timeout: float | None = None) -> Dr
         ModelError: None gave a usable reply.
     """
     token = own_token(model)
-    return await _limited(model, partial(_by_providers, model, job, token), timeout)
+    seconds = DEFAULT_SECONDS if timeout is None else timeout
+
+    try:
+        served, ways = await apart(partial(_served, model, job, token), seconds)
+    except TimeoutError:
+        raise TimeLimitError(
+            f"The Hub did not tell of {model} within {seconds:g} seconds; {RAISE}."
+        ) from None
+    return await _by_first(served, job, ways, seconds)
 
 
 async def run_endpoint(url: str, job: Job, timeout: float | None = None) -> Draft:
@@ -65,7 +72,7 @@ async def run_endpoint(url: str, job: Job, timeout: float | None = None) -> Draf
     Args:
         url: Its address, e.g. `https://abc.endpoints.huggingface.cloud` or `http://127.0.0.1:8080`.
         job: The task; files it makes lie in `job.out`.
-        timeout: Seconds for everything; None for `DEFAULT_SECONDS`.
+        timeout: As for `run_provider`.
 
     Returns:
         What it made.
@@ -80,26 +87,14 @@ async def run_endpoint(url: str, job: Job, timeout: float | None = None) -> Draf
             f"{job.task} is no task that {server.who.name} can be asked for; choose another model."
         )
     model = HubModel(id=server.name)
-    return await _limited(server.who.name, lambda deadline: _by_first(model, job, ways, deadline), timeout)
+    return await _by_first(model, job, ways, DEFAULT_SECONDS if timeout is None else timeout)
 
 
 def _fits(way: Adapter, url: str) -> bool:
     return way.method == "chat_completion" or not httpx.URL(url).path.rstrip("/").endswith(CHAT_PATHS)
 
 
-async def _limited(
-    name: str, work: Callable[[float], Coroutine[Any, Any, Draft]], timeout: float | None
-) -> Draft:
-    """Run a function of the deadline, on the monotonic clock, apart from this event loop."""
-    seconds = DEFAULT_SECONDS if timeout is None else timeout
-    deadline = time.monotonic() + seconds
-    try:
-        return await apart(lambda: work(deadline), seconds + GRACE_SECONDS)
-    except TimeoutError:
-        raise TimeLimitError(f"{name} did not answer within {seconds:g} seconds; {RAISE}.") from None
-
-
-async def _by_providers(id_: str, job: Job, token: str, deadline: float) -> Draft:
+async def _served(id_: str, job: Job, token: str) -> tuple[HubModel, Ways]:
     model = hub.model(id_)
     ways = [
         (provider(one.provider, id_, token), way)
@@ -108,30 +103,31 @@ async def _by_providers(id_: str, job: Job, token: str, deadline: float) -> Draf
     ]
     if not ways:
         raise NotServedError(f"No inference provider serves {id_} for {job.task} now; choose another model.")
-    return await _by_first(model, job, ways, deadline)
+    return model, ways
 
 
-async def _by_first(
-    model: HubModel, job: Job, ways: Sequence[tuple[Server, Adapter]], deadline: float
-) -> Draft:
+async def _by_first(model: HubModel, job: Job, ways: Ways, seconds: float) -> Draft:
     """Try servers in order; what is wrong with the input, the token or the credit stops, as it is the same for all."""
     errors: list[ModelError] = []
+    left = seconds
     for number, (server, way) in enumerate(ways, 1):
-        if (left := deadline - time.monotonic()) <= 0:
+        if left <= 0:
             errors.append(TimeLimitError(f"There was no time left for {server.who.name}; {RAISE}."))
             break
         share = left if number == len(ways) else left * SHARE
-        try:
-            note(provider=server.name)
-            with sooner(share):
-                async with asyncio.timeout(share):
-                    return await _asked(server, way, model, job, time.monotonic() + share)
-        except ModelError as error:
-            errors.append(error)
-        except TimeoutError:
-            errors.append(
-                TimeLimitError(f"{server.who.name} did not answer within {share:.3g} seconds; {RAISE}.")
-            )
+        # Time runs from here on: a server that serves others of this process first is not slow.
+        async with turns(server.name):
+            began = time.monotonic()
+            try:
+                note(provider=server.name)
+                return await apart(partial(_asked, server, way, model, job, began + share), share)
+            except ModelError as error:
+                errors.append(error)
+            except TimeoutError:
+                errors.append(
+                    TimeLimitError(f"{server.who.name} did not answer within {share:.3g} seconds; {RAISE}.")
+                )
+            left -= time.monotonic() - began
     raise together(errors)
 
 
@@ -144,8 +140,7 @@ async def _asked(server: Server, way: Adapter, model: HubModel, job: Job, deadli
     arguments = way.arguments(job, model)
     for attempt in count():
         try:
-            async with turns(server.name):
-                reply = await server.reply(way.method, arguments)
+            reply = await server.reply(way.method, arguments)
             return way.draft(reply, job)
         except (httpx.HTTPError, *UNREADABLE) as error:
             response = response_of(error)
