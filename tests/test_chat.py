@@ -3,6 +3,8 @@
 import asyncio
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable
 
 import pytest
@@ -244,6 +246,27 @@ async def test_time_limit_of_a_task(chat_server: Serve) -> None:
     server = chat_server(lambda body: Reply("late", pause=2))
     with pytest.raises(TransientError):
         await run_chat("conversational", f"{server.url}#m", {"text": "Hi"}, timeout=0.3)
+
+
+async def test_waiting_for_the_embedded_model_is_no_part_of_the_time_limit(
+    chat_server: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It does two things at once, so that the last of eight waits for longer than it may take."""
+    slots = threading.Semaphore(2)
+
+    def answer(body: object) -> str:
+        with slots:
+            time.sleep(0.8)
+        return "done"
+
+    server = chat_server(answer)
+
+    async def address() -> tuple[str, str, None]:
+        return server.url, KEY, None
+
+    monkeypatch.setattr("tools.llama.address", address)
+    asked = (run_chat("conversational", "embedded", {"text": "Hi"}, timeout=2.5) for _ in range(8))
+    assert [draft.text for draft in await asyncio.gather(*asked)] == ["done"] * 8
 
 
 @pytest.mark.parametrize("text", ["One. Two! Three?\nFour", "x" * 1000, "日本語の文章。" * 100, "é" * 99, ""])

@@ -2,16 +2,19 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import HumanMessage
 
 from prompts import render
+from tools import llama_server
 from tools.chat import EMBEDDED, chat_model, translated
 from tools.errors import InputError, ModelError, TimeLimitError
 from tools.experts.labels import labels_of
 from tools.experts.pieces import cut, pieces
+from tools.experts.turns import Turns
 from tools.outputs import Draft
 from tools.structured import ask_json, without_thoughts
 
@@ -56,7 +59,7 @@ async def run_chat(
         task: A key of `TASKS` in this module.
         model: Name of a chat model; see `tools.chat.chat_model`.
         inputs: Slot name to text.
-        timeout: Seconds for the whole task; starting the embedded model does not count.
+        timeout: Seconds for the whole task; starting the embedded model and waiting for it do not count.
 
     Returns:
         The model's text. Classification has `{"label": ...}` as data; a language model gives no probability.
@@ -74,12 +77,20 @@ async def run_chat(
     chat = await chat_model(model, max_tokens=max_tokens, timeout=timeout)
     call = _Call(chat, task, inputs, EMBEDDED_BYTES if model == EMBEDDED else OTHER_BYTES)
     try:
-        async with asyncio.timeout(timeout):
+        async with _turn(model), asyncio.timeout(timeout):
             return await do(call)
     except TimeoutError:
         raise TimeLimitError(
             f"{model} did not finish within {timeout:g} seconds; raise the time limit."
         ) from None
+
+
+_embedded = Turns(llama_server.PARALLEL)
+"""A queue in front of the server's own, where time would run."""
+
+
+def _turn(model: str) -> AbstractAsyncContextManager[None]:
+    return _embedded if model == EMBEDDED else nullcontext()
 
 
 async def _write(call: _Call) -> Draft:
