@@ -214,12 +214,17 @@ async def test_a_server_that_refuses_blocking_calls_lets_it_work(server: HubServ
     assert draft.text.startswith("dog")
 
 
+def at_once(monkeypatch: pytest.MonkeyPatch, calls: int) -> None:
+    """Let a provider do so many calls at the same time."""
+    monkeypatch.setenv("HUGGINGGPT_PROVIDER_CONCURRENCY", str(calls))
+    settings.cache_clear()
+    provider_pauses.forget()
+
+
 async def test_a_provider_is_asked_to_do_so_many_calls_at_once_only(
     server: HubServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("HUGGINGGPT_PROVIDER_CONCURRENCY", "2")
-    settings.cache_clear()
-    provider_pauses.forget()
+    at_once(monkeypatch, 2)
     server.add(ID, "text-generation", "novita")
     now, most, mutex = 0, 0, threading.Lock()
 
@@ -243,9 +248,7 @@ async def test_waiting_for_a_provider_is_no_part_of_the_time_limit(
     server: HubServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The last of five calls waits for longer than it may take, and the provider is not slow for that."""
-    monkeypatch.setenv("HUGGINGGPT_PROVIDER_CONCURRENCY", "1")
-    settings.cache_clear()
-    provider_pauses.forget()
+    at_once(monkeypatch, 1)
     server.add(ID, "text-generation", "novita")
     server.script = lambda call: Answer(TEXT, pause=0.8)
     drafts = await asyncio.gather(*(ask("text-generation", tmp_path, timeout=2.5) for _ in range(5)))
