@@ -2,7 +2,6 @@
 
 import asyncio
 import secrets
-import threading
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Protocol, cast
@@ -19,7 +18,7 @@ from graph.files import message
 from graph.question import Question
 from graph.state import Request, State
 from tools.artifacts import store
-from tools.assets import cancelled, on_progress
+from tools.assets import on_progress
 from tools.chat import check_name
 from tools.errors import InputError
 from tools.ingest import ingest
@@ -102,16 +101,11 @@ async def follow(agent: Agent, thread: str, given: Given, context: Context, list
     """
     config = config_of(thread)
     config["metadata"] = context.record()
-    stop = threading.Event()
-    cancelled.set(stop)
     on_progress.set(_reporter(listener))
-    try:
-        async for mode, payload in agent.astream(
-            given, config, context=context, stream_mode=["updates", "custom", "messages"]
-        ):
-            listener.take(mode, payload)
-    finally:
-        stop.set()
+    async for mode, payload in agent.astream(
+        given, config, context=context, stream_mode=["updates", "custom", "messages"]
+    ):
+        listener.take(mode, payload)
     return state_of(await agent.aget_state(config))
 
 

@@ -1,9 +1,8 @@
 """The routes of the original JARVIS server, with the shapes its clients know (microsoft/JARVIS, awesome_chat.py)."""
 
 import asyncio
-import threading
-from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, NamedTuple, TypeVar
+from collections.abc import Callable, Coroutine
+from typing import Any, NamedTuple
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.memory import InMemorySaver
@@ -20,10 +19,8 @@ from graph.planners import wire
 from graph.state import Request as Given
 from graph.state import State
 from graph.types import Plan
-from tools.assets import cancelled
 from tools.errors import HuggingGPTError
 
-T = TypeVar("T")
 Reply = dict[str, Any] | list[dict[str, Any]]
 UNASKED = {"approve": "never"}
 """These clients cannot be asked anything."""
@@ -123,8 +120,7 @@ async def _tasks(call: Call) -> Reply:
     agent = build(InMemorySaver())
     config: RunnableConfig = {"configurable": {**call.configurable, "thread_id": new_thread()}}
     # A plan without tasks goes on to the answer.
-    run = agent.ainvoke(call.given, config, context=context_of(UNASKED), interrupt_before=["select"])
-    await _stoppable(run)
+    await agent.ainvoke(call.given, config, context=context_of(UNASKED), interrupt_before=["select"])
     state = State.model_validate((await agent.aget_state(config)).values)
     return await asyncio.to_thread(_written, state, call.base)
 
@@ -138,15 +134,5 @@ def _written(state: State, base: str) -> Reply:
 
 async def _finished(call: Call) -> State:
     # Without a thread nothing is kept of it.
-    run = graph.ainvoke(call.given, {"configurable": call.configurable}, context=context_of(UNASKED))
-    return State.model_validate(await _stoppable(run))
-
-
-async def _stoppable(run: Awaitable[T]) -> T:
-    """Wait for a run; when this is cancelled, the downloads in its threads stop as well."""
-    stop = threading.Event()
-    cancelled.set(stop)
-    try:
-        return await run
-    finally:
-        stop.set()
+    config: RunnableConfig = {"configurable": call.configurable}
+    return State.model_validate(await graph.ainvoke(call.given, config, context=context_of(UNASKED)))

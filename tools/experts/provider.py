@@ -54,7 +54,6 @@ async def run_provider(model: str, job: Job, timeout: float | None = None) -> Dr
     """
     token = own_token(model)
     seconds = DEFAULT_SECONDS if timeout is None else timeout
-
     try:
         served, ways = await apart(partial(_served, model, job, token), seconds)
     except TimeoutError:
